@@ -21,7 +21,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, NamedTuple, Protocol
 
 from garrick.engine.membership import Delta
 
@@ -30,6 +30,7 @@ __all__ = [
     "Caps",
     "Carrier",
     "CarrierEvent",
+    "Cut",
     "Down",
     "Engine",
     "OnEvent",
@@ -93,6 +94,13 @@ class Down:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """The carrier lost its connection and tries to get a new one; until `Reset` nothing moves. No verdict on peers."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Reset:
     """The carrier has a new connection: every frame in flight, to and from every peer, is in doubt."""
 
@@ -119,7 +127,7 @@ class Slow:
     why: str
 
 
-CarrierEvent = Union[Up, Down, Reset, Writable, Refused, Slow]
+CarrierEvent = Up | Down | Cut | Reset | Writable | Refused | Slow
 OnFrame = Callable[[str, int, bytes], None]
 OnEvent = Callable[[CarrierEvent], None]
 OnMembers = Callable[[Delta], None]
@@ -156,7 +164,7 @@ class Carrier(Protocol):
         """Queue a frame for every other system of the convention."""
         ...
 
-    async def probe(self, peer: str, timeout: float) -> Verdict:
+    async def probe(self, peer: str, timeout: float) -> Verdict:  # noqa: ASYNC109 - part of the contract
         """Ask whether anybody is subscribed as `peer`. Seconds."""
         ...
 
@@ -194,7 +202,7 @@ class Engine(Protocol):
 
     def broadcast(self, lane: int, frame: bytes) -> bool: ...
 
-    async def probe(self, peer: str, timeout: float) -> Verdict: ...
+    async def probe(self, peer: str, timeout: float) -> Verdict: ...  # noqa: ASYNC109 - part of the contract
 
     def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
         """Publish what others may know of this system; goes out at once the first time, then coalesced."""

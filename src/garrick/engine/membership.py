@@ -5,9 +5,11 @@ Owns the value types that travel from the directory to every member. Sans-IO.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Union
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Change", "Delta", "Joined", "Left", "Lost", "Member", "Restored", "Suspected", "Updated"]
 
@@ -72,7 +74,7 @@ class Lost:
     why: str
 
 
-Change = Union[Joined, Updated, Suspected, Restored, Left, Lost]
+Change = Joined | Updated | Suspected | Restored | Left | Lost
 
 
 @dataclass(frozen=True)
