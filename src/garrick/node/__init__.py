@@ -1,0 +1,1 @@
+"""One system: the admin's decisions (sans-IO, `garrick.node.admin`) and, around them, its processes and the links between them."""
