@@ -1,0 +1,1 @@
+"""Provision: Garrick's reference application, which creates, reboots and deletes customers' servers on many hosts."""
