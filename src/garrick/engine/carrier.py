@@ -164,7 +164,7 @@ class Carrier(Protocol):
         """Queue a frame for every other system of the convention."""
         ...
 
-    async def probe(self, peer: str, timeout: float) -> Verdict:  # noqa: ASYNC109 - part of the contract
+    async def probe(self, peer: str, timeout: float) -> Verdict:
         """Ask whether anybody is subscribed as `peer`. Seconds."""
         ...
 
@@ -202,7 +202,7 @@ class Engine(Protocol):
 
     def broadcast(self, lane: int, frame: bytes) -> bool: ...
 
-    async def probe(self, peer: str, timeout: float) -> Verdict: ...  # noqa: ASYNC109 - part of the contract
+    async def probe(self, peer: str, timeout: float) -> Verdict: ...
 
     def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
         """Publish what others may know of this system; goes out at once the first time, then coalesced."""

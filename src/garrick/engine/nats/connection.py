@@ -1,0 +1,286 @@
+"""One connection to the convention's servers that comes back for ever.
+
+Owns the client library: its options, its traps, and when a new client is built. Must not know subjects or frames; it is
+given subscriptions and says when it is up, down or refused. Decisions:
+
+* The library's own reconnecting is switched off. It would send what it had buffered before our links know of the
+  break, and some errors end it for good. Here a client lives for exactly one connection; then a new one is built, and
+  the subscriptions are in place at the server before anybody is told.
+* Its own pings are switched off as well: when a server hangs, the library waits for the TLS shutdown before it says so.
+  A beat of ours (PING, PONG within 2 s) finds out, and the socket is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import nats.errors
+from nats.aio.client import Client
+
+from garrick.engine.nats.handshake import tls_context
+from garrick.errors import EngineError, JoinRefused
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from garrick.engine.identity import Credentials
+
+__all__ = ["Connection", "Identity", "Subscription"]
+
+_CONNECT = 5.0
+_BEAT = 1.0
+_SILENCE = 2.0
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 1.0
+_REFUSED_WAIT = 5.0
+_PENDING = 4 * 1024 * 1024
+_SUB_MESSAGES = 1_000_000
+_SUB_BYTES = 96 * 1024 * 1024
+
+_VIOLATION = re.compile(r"permissions violation for (\w+) to \"?([^\"' ]+)", re.IGNORECASE)
+_REFUSALS = ("authorization", "authentication", "account")
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What the connection subscribes each time it comes up."""
+
+    subject: str
+    receive: Callable[[Msg], Awaitable[None]]
+    queue: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Identity:
+    """What one connection shows: a system has one, and one more for the servers' own account."""
+
+    jwt: str
+    sign: Callable[[str], bytes]
+
+
+class Listener(Protocol):
+    """Told by the connection, on the loop's thread."""
+
+    def connection_up(self, *, again: bool) -> None: ...
+    def connection_down(self, why: str) -> None: ...
+    def connection_refused(self, subject: str, why: str) -> None: ...
+    def connection_slow(self, why: str) -> None: ...
+
+
+class Connection:
+    """Keeps one client connected.
+
+    Args:
+        credentials: certificate and addresses.
+        identity: token and signature (several connections may share the credentials).
+        label: shown to the servers as the client's name; the directory reads system ids from it.
+        inbox: prefix of the subjects that answers come to.
+        subscriptions: in place whenever the connection is up.
+        listener: who is told.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        identity: Identity,
+        label: str,
+        inbox: str,
+        subscriptions: Sequence[Subscription],
+        listener: Listener,
+    ) -> None:
+        self._credentials = credentials
+        self._identity = identity
+        self._label = label
+        self._inbox = inbox
+        self._subscriptions = tuple(subscriptions)
+        self._listener = listener
+        self._tls = tls_context(credentials)
+        self._client: Client | None = None
+        self._broken: asyncio.Event = asyncio.Event()
+        self._why = ""
+        self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.up = False
+
+    @property
+    def client(self) -> Client | None:
+        """The live client; None while disconnected."""
+        return self._client if self.up else None
+
+    async def start(self, timeout: float) -> None:
+        """Connect, trying again until `timeout` seconds have passed.
+
+        Raises:
+            JoinRefused: at once, when a server does not accept us.
+            EngineError: no server could be reached.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                await self._connect()
+                break
+            except JoinRefused:
+                raise
+            except EngineError:
+                if loop.time() + wait > deadline:
+                    raise
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+        self._listener.connection_up(again=False)
+        self._keeper = asyncio.create_task(self._keep(), name=f"garrick-connection-{self._label}")
+
+    async def stop(self) -> None:
+        """Close for good. Idempotent."""
+        self._stopping = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        self.up = False
+        await self._discard()
+
+    def break_off(self, why: str) -> None:
+        """Treat the connection as lost; a new one is made."""
+        self._mark_broken(why)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        while True:
+            await self._watch()
+            self.up = False
+            self._listener.connection_down(self._why)
+            await self._discard()
+            wait = _FIRST_WAIT
+            while True:
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a storm of reconnections
+                try:
+                    await self._connect()
+                    break
+                except JoinRefused as error:
+                    self._listener.connection_refused("connect", str(error.args[0]))
+                    wait = _REFUSED_WAIT
+                except EngineError:
+                    wait = min(wait * 2, _LONGEST_WAIT)
+            self._listener.connection_up(again=True)
+
+    async def _watch(self) -> None:
+        """Return when the connection is lost."""
+        client = self._client
+        assert client is not None
+        while not self._broken.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._broken.wait(), _BEAT)
+                return
+            try:
+                await client.flush(_SILENCE)  # type: ignore[arg-type]  # any number of seconds will do
+            except (nats.errors.Error, OSError, AttributeError) as error:
+                self._mark_broken(f"the server does not answer: {error!r}")
+
+    async def _connect(self) -> None:
+        broken = asyncio.Event()
+        client = Client()
+        problem: list[Exception] = []
+
+        def mark(why: str) -> None:
+            if client is self._client and not broken.is_set():
+                self._mark_broken(why)
+
+        async def on_error(error: Exception) -> None:
+            problem.append(error)
+            del problem[:-5]
+            self._judge(error)
+
+        async def on_closed() -> None:
+            mark(f"closed: {client.last_error!r}" if client.last_error else "closed by the server")
+
+        self._broken, self._client, self._why = broken, client, ""
+        try:
+            await client.connect(
+                servers=list(self._credentials.servers),
+                name=self._label,
+                error_cb=on_error,
+                closed_cb=on_closed,
+                disconnected_cb=on_closed,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=int(_CONNECT),
+                ping_interval=86_400,
+                tls=self._tls,
+                tls_handshake_first=True,
+                inbox_prefix=self._inbox,
+                pending_size=_PENDING,
+                user_jwt_cb=self._identity.jwt.encode,
+                signature_cb=self._identity.sign,
+            )
+            for subscription in self._subscriptions:
+                await client.subscribe(
+                    subscription.subject,
+                    queue=subscription.queue,
+                    cb=subscription.receive,
+                    pending_msgs_limit=_SUB_MESSAGES,
+                    pending_bytes_limit=_SUB_BYTES,
+                )
+            await client.flush(int(_CONNECT))
+        except (TimeoutError, nats.errors.Error, OSError, EOFError) as error:
+            await self._discard()
+            raise self._explain(error, problem) from error
+        except BaseException:
+            await self._discard()
+            raise
+        self.up = True
+
+    def _explain(self, error: Exception, others: list[Exception]) -> EngineError:
+        for candidate in [error, *reversed(others)]:
+            text = str(candidate).lower()
+            if isinstance(candidate, nats.errors.AuthorizationError) or any(word in text for word in _REFUSALS):
+                return JoinRefused(
+                    f"the convention {self._credentials.convention} refused {self._credentials.system}: {candidate}",
+                    hint="the credentials may have expired, been revoked, or belong to another convention",
+                )
+            if "certificate" in text or "unknown ca" in text:
+                return JoinRefused(
+                    f"no trust between {self._credentials.system} and the server: {candidate}",
+                    hint="certificate and server must come from the same convention",
+                )
+        cause = next((other for other in reversed(others) if not isinstance(other, nats.errors.NoServersError)), error)
+        return EngineError(f"no server of {self._credentials.convention} can be reached: {cause!r}")
+
+    def _judge(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self._listener.connection_slow(f"frames dropped on {error.subject}")
+        elif match := _VIOLATION.search(str(error)):
+            self._listener.connection_refused(match[2], str(error))
+
+    def _mark_broken(self, why: str) -> None:
+        if not self._broken.is_set():
+            self._why = why
+            self._broken.set()
+
+    async def _discard(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if self._broken.is_set():
+            _abort(client)  # it would wait for the other side's TLS good-bye
+        try:
+            await asyncio.wait_for(client.close(), 1.0)
+        except (TimeoutError, nats.errors.Error, OSError):
+            _abort(client)
+
+
+def _abort(client: Client) -> None:
+    transport: Any = getattr(client, "_transport", None)
+    writer: asyncio.StreamWriter | None = getattr(transport, "_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
