@@ -1,0 +1,324 @@
+"""The harness of the benchmarks: its arithmetic, its judgement, and that it leaves no process behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks import __main__ as program
+from benchmarks import processes, report
+from benchmarks.catalogue import BUDGETS, CONTESTANTS, WORKLOADS, Budget, Size, ours
+from benchmarks.figures import (
+    FULL_FLOOR,
+    SHORT_FLOOR,
+    Finding,
+    compare,
+    keeps,
+    missing,
+    ratio,
+    summarise,
+    value_of,
+)
+from benchmarks.session import Plan, Results, Series, command, hold, result_line
+
+PING = WORKLOADS["local ping-pong"]
+START = WORKLOADS["start, with processes"]
+
+
+def results(workload: str = PING.key, **values: list[float | None]) -> Results:
+    return Results({workload: {key.replace("_", "-"): Series(values=found) for key, found in values.items()}})
+
+
+# --- figures
+
+
+def test_a_run_is_a_rate_or_a_time() -> None:
+    assert value_of("/s", 1000, 0.5) == 2000
+    assert value_of("ms", 1, 0.25) == 250
+    assert value_of("ms", 10, 0.25) == 25
+
+
+@pytest.mark.parametrize(("operations", "seconds"), [(0, 1.0), (10, 0.0), (10, -1.0)])
+def test_a_run_without_work_or_time_is_refused(operations: int, seconds: float) -> None:
+    with pytest.raises(ValueError, match="takes time and does work"):
+        value_of("/s", operations, seconds)
+
+
+def test_median_and_spread() -> None:
+    found = summarise([5.0, 1.0, 3.0, 2.0, 4.0])
+    assert (found.median, found.lowest, found.highest, found.runs) == (3.0, 1.0, 5.0, 5)
+    assert found.spread == pytest.approx(4 / 3)
+    with pytest.raises(ValueError, match="no run"):
+        summarise([])
+
+
+def test_ratio_of_rates_is_ours_over_theirs() -> None:
+    found = ratio("/s", [100.0, 300.0, 200.0], [10.0, 20.0, 40.0])
+    assert found is not None
+    assert (found.value, found.lowest, found.highest) == (10.0, 5.0, 15.0)
+
+
+def test_ratio_of_times_is_theirs_over_ours() -> None:
+    found = ratio("ms", [10.0], [25.0])
+    assert found is not None
+    assert found.value == 2.5
+
+
+def test_a_failed_round_leaves_the_others() -> None:
+    found = ratio("/s", [100.0, None, 200.0], [10.0, 10.0, None])
+    assert found is not None
+    assert (found.value, found.lowest, found.highest) == (15.0, 10.0, 10.0)
+    assert ratio("/s", [None], [1.0]) is None
+    assert ratio("/s", [1.0], [None]) is None
+    disjoint = ratio("/s", [None, 8.0], [2.0, None])
+    assert disjoint is not None
+    assert (disjoint.value, disjoint.lowest) == (4.0, 4.0)
+
+
+# --- judgement
+
+
+@pytest.mark.parametrize(
+    ("measured", "floor", "regressed"),
+    [
+        (8.0, FULL_FLOOR, False),  # exactly 20 % less still passes
+        (7.99, FULL_FLOOR, True),
+        (7.99, SHORT_FLOOR, False),
+        (5.0, SHORT_FLOOR, False),
+        (4.99, SHORT_FLOOR, True),
+        (20.0, FULL_FLOOR, False),
+    ],
+)
+def test_what_counts_as_slower(measured: float, floor: float, regressed: bool) -> None:
+    (finding,) = compare({"w": {"peer": measured}}, {"w": {"peer": 10.0}}, floor)
+    assert finding.regressed is regressed
+
+
+def test_only_what_was_measured_and_recorded_is_compared() -> None:
+    assert compare({"new": {"peer": 1.0}}, {"w": {"peer": 10.0}}, 0.8) == []
+    assert compare({"w": {"other": 1.0}}, {"w": {"peer": 10.0}}, 0.8) == []
+
+
+def test_a_recorded_ratio_without_a_figure_is_told() -> None:
+    recorded = {"w": {"peer": 10.0, "gone": 2.0}, "not run": {"peer": 1.0}}
+    assert missing({"w": {"peer": 9.0}}, recorded) == ["w: against gone"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "unit", "own", "against", "kept"),
+    [
+        (Budget("w", 6, 8, "peer"), "/s", 1.0, 5.9, (False, False)),
+        (Budget("w", 6, 8, "peer"), "/s", 1.0, 6.0, (True, False)),
+        (Budget("w", 6, 8, "peer"), "ms", 1.0, 8.0, (True, True)),
+        (Budget("w", 6, 8, "peer"), "/s", 1.0, None, None),
+        (Budget("w", 100, 200), "/s", 150.0, None, (True, False)),
+        (Budget("w", 300, 150), "ms", 200.0, None, (True, False)),
+        (Budget("w", 300, 150), "ms", 301.0, None, (False, False)),
+        (Budget("w", 300, 150), "ms", None, 5.0, None),
+    ],
+)
+def test_budgets(budget: Budget, unit: str, own: float | None, against: float | None, kept: object) -> None:
+    assert keeps(budget, unit, own, against) == kept  # type: ignore[arg-type]
+
+
+def test_slower_once_is_measured_again_and_slower_twice_is_a_regression(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorded = tmp_path / "ratios.json"
+    recorded.write_text(json.dumps({"ratios": {PING.key: {"pykka": 10.0, "thespian-simple": 5.0}}}))
+    monkeypatch.setattr(program, "RATIOS", recorded)
+    again: list[Plan] = []
+
+    def second_time(plan: Plan, _say: object) -> Results:
+        again.append(plan)
+        return results(garrick_local=[100.0], pykka=[20.0], thespian_simple=[20.0])
+
+    monkeypatch.setattr(program, "hold", second_time)
+    plan = Plan((PING, START), rounds=1, divisor=1, timeout=1)
+
+    good = results(garrick_local=[100.0], pykka=[10.0], thespian_simple=[20.0])
+    assert program.regressions(good, plan, FULL_FLOOR) == []
+    assert not again
+
+    both_slow = results(garrick_local=[40.0], pykka=[10.0], thespian_simple=[20.0])
+    assert program.regressions(both_slow, plan, FULL_FLOOR) == [Finding(PING.key, "pykka", 5.0, 10.0, FULL_FLOOR)]
+    assert [workload.key for workload in again[0].workloads] == [PING.key]
+
+
+# --- catalogue and command line
+
+
+def test_every_workload_has_one_garrick_and_known_contestants() -> None:
+    for workload in WORKLOADS.values():
+        assert set(workload.sizes) <= set(CONTESTANTS)
+        assert [key for key in workload.sizes if CONTESTANTS[key].ours] == [ours(workload)]
+
+
+def test_budgets_name_what_is_measured() -> None:
+    for budget in BUDGETS:
+        assert not budget.against or budget.against in WORKLOADS[budget.workload].sizes
+
+
+def test_a_short_run_keeps_shape_and_single_operations() -> None:
+    assert Size(1).shortened(4) == Size(1)
+    assert Size(2500, 250, 10).shortened(4) == Size(625, 62, 10)
+
+
+def test_thespian_stays_below_its_rate_limit() -> None:
+    size = WORKLOADS["flood between processes"].sizes["thespian-tcp"]
+    assert size.operations + size.warm_up < 3136
+
+
+def test_recording_needs_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    for extra in (["--short"], ["--only", "local"], ["--contestants", "pykka"]):
+        with pytest.raises(SystemExit) as refused:
+            program.arguments(["--record", *extra])
+        assert refused.value.code == 2
+    assert "full run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--contestants", "nobody"], ["--only", "nothing"], ["--rounds", "0"]])
+def test_wrong_usage_is_told(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        program.arguments(wrong)
+    assert refused.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_short_and_full_plans() -> None:
+    short = program.plan_for(program.arguments(["--short"]))
+    full = program.plan_for(program.arguments([]))
+    assert (full.rounds, full.divisor) == (5, 1)
+    assert short.rounds < full.rounds
+    assert short.divisor > full.divisor
+    only = program.plan_for(program.arguments(["--contestants", "pykka", "--only", "flood"]))
+    assert [workload.key for workload in only.workloads] == ["local flood", "local flood from outside"]
+
+
+# --- report
+
+
+def test_figures_have_three_digits_and_a_unit() -> None:
+    assert report.figure("/s", 1_234_567) == "1.23 M/s"
+    assert report.figure("/s", 45_600) == "45.6 k/s"
+    assert report.figure("/s", 789) == "789 /s"
+    assert report.figure("ms", 12.34) == "12.3 ms"
+
+
+def test_report_shows_ratio_failure_and_leftovers() -> None:
+    found = results(garrick_local=[100_000.0], pykka=[None], thespian_simple=[20_000.0])
+    found.series[PING.key]["pykka"].failures.append("exit status 1: boom")
+    found.series[PING.key]["thespian-simple"].left_behind = 2
+    facts = {"date": "2026-01-01", "rounds": 1, "machine": {"cores": 2}, "load before": 0.1, "load after": 0.2}
+    text = report.markdown(found, [PING], facts)
+    assert "| 20.0 k/s | 20.0 k/s to 20.0 k/s | 5.00\N{MULTIPLICATION SIGN}" in text
+    assert "* failed: local ping-pong, Pykka, ThreadingActor: exit status 1: boom" in text
+    assert "left up to 2 processes running" in text
+    assert "**missed**" in text  # 5 times Thespian, 6 promised
+    data = report.as_json(found, [PING], facts)
+    assert data["workloads"][PING.key]["ratios"]["thespian-simple"]["value"] == 5.0
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_the_page_gets_the_table_between_its_marks() -> None:
+    page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    once = report.insert(page, "new\n")
+    assert once == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+    assert report.insert(once, "new\n") == once
+    with pytest.raises(ValueError, match="no place"):
+        report.insert("a page without marks", "new")
+
+
+def test_the_page_shows_what_is_recorded() -> None:
+    stored = program.RESULTS / "recorded.md"
+    if not stored.exists():
+        pytest.skip("nothing is recorded yet")
+    assert stored.read_text(encoding="utf-8") in program.PAGE.read_text(encoding="utf-8")
+    assert set(program.recorded_ratios()) <= set(WORKLOADS)
+
+
+# --- running programs
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_the_result_is_the_last_line() -> None:
+    outcome = processes.run(
+        python("print('noise'); print('{\"operations\": 1, \"seconds\": 2}')"), timeout=20, environment=os.environ
+    )
+    assert result_line(outcome, 20) == {"operations": 1, "seconds": 2}
+    assert outcome.left_behind == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise SystemExit('the work was not done')", "exit status 1: the work was not done"),
+        ("pass", "exit status 0: no message"),
+        ("print('no json')", "Expecting value"),
+        ("print('[]')", "not a result"),
+    ],
+)
+def test_a_program_without_a_result_is_a_failure(code: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        result_line(processes.run(python(code), timeout=20, environment=os.environ), 20)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
+def test_a_daemon_that_left_the_group_is_ended_and_counted(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    code = (
+        "import os, signal\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        f"    open({str(told)!r}, 'w').write(str(os.getpid()))\n"
+        "    signal.pause()\n"
+        "while not os.path.exists(" + repr(str(told)) + "): pass\n"
+    )
+    outcome = processes.run(python(code), timeout=20, environment=os.environ, patience=0)
+    assert outcome.status == 0
+    assert outcome.left_behind == 1
+    assert not alive(int(told.read_text()))
+
+
+@pytest.mark.processes
+def test_a_hanging_program_is_ended_in_time() -> None:
+    outcome = processes.run(python("import signal; signal.pause()"), timeout=0.2, environment=os.environ)
+    assert outcome.status is None
+    with pytest.raises(ValueError, match=r"not done within 0.2 s"):
+        result_line(outcome, 0.2)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not collected yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.processes
+def test_a_session_measures_a_floor_and_keeps_failures_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = command
+
+    def sabotaged(workload: object, contestant: object, size: Size, interpreter: str) -> list[str]:
+        if contestant is CONTESTANTS["garrick-local"]:
+            return python("raise SystemExit('not today')")
+        return real(workload, contestant, size, interpreter)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("benchmarks.session.command", sabotaged)
+    plan = Plan((PING,), 2, 10_000, 30, frozenset({"garrick-local", "floor-deque"}))
+    told: list[str] = []
+    found = hold(plan, told.append)
+    assert len([value for value in found.series[PING.key]["floor-deque"].values if value]) == 2
+    assert found.series[PING.key]["garrick-local"].values == [None, None]
+    assert found.failures() == ["local ping-pong, Garrick, `local`: exit status 1: not today"]
+    assert found.ratios(PING) == {}
+    assert len(told) == 2
