@@ -25,7 +25,7 @@ RESULTS = HERE / "results"
 RATIOS = HERE / "ratios.json"
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 FULL = Plan((), rounds=5, divisor=1, timeout=60)
-SHORT = Plan((), rounds=3, divisor=4, timeout=30)
+SHORT = Plan((), rounds=3, divisor=4, timeout=20)
 
 
 def say(text: str) -> None:

@@ -25,6 +25,8 @@ class Series:
     version: str = ""
     failures: list[str] = field(default_factory=list)
     left_behind: int = 0
+    hung: bool = False
+    """A run timed out; it is not tried in further rounds, so that one that hangs can't hold up the session."""
 
     @property
     def summary(self) -> Summary | None:
@@ -128,7 +130,7 @@ def _interpreters(results: Results, say: Callable[[str], None]) -> dict[str, str
 
 def _run(workload: Workload, contestant: Contestant, series: Series, pythons: dict[str, str], timeout: float) -> None:
     """One run of one contestant; its value or its failure is added to the series."""
-    if contestant.key not in pythons:
+    if contestant.key not in pythons or series.hung:
         series.values.append(None)
         return
     outcome = processes.run(
@@ -137,6 +139,7 @@ def _run(workload: Workload, contestant: Contestant, series: Series, pythons: di
         environment=environments.variables(contestant),
     )
     series.left_behind = max(series.left_behind, outcome.left_behind)
+    series.hung = outcome.status is None
     try:
         line = result_line(outcome, timeout)
         series.values.append(value_of(workload.unit, line["operations"], line["seconds"]))

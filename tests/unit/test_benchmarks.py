@@ -322,3 +322,12 @@ def test_a_session_measures_a_floor_and_keeps_failures_apart(monkeypatch: pytest
     assert found.failures() == ["local ping-pong, Garrick, `local`: exit status 1: not today"]
     assert found.ratios(PING) == {}
     assert len(told) == 2
+
+
+@pytest.mark.processes
+def test_what_hangs_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.session.command", lambda *_: python("import signal; signal.pause()"))
+    found = hold(Plan((PING,), 3, 1, 0.2, frozenset({"floor-deque"})), lambda _: None)
+    series = found.series[PING.key]["floor-deque"]
+    assert series.values == [None, None, None]
+    assert series.failures == ["not done within 0.2 s"]
