@@ -203,14 +203,15 @@ class QueryStep:
     """Control to gate: what do you know of this attempt? Asked by a Control that took over from another."""
 
     exec_id: str
+    server: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepKnown:
-    """Gate to Control: the answer to ``QueryStep``, from the journal."""
+    """Gate to Control: the answer to ``QueryStep``, from the journal; ``interrupted``: begun, and nobody knows its end."""
 
     exec_id: str
-    state: Literal["unknown", "running", "interrupted", "done", "failed"]
+    state: Literal["unknown", "interrupted", "done", "failed"]
     result: Values = field(default_factory=dict)
     code: str = ""
     reason: str = ""

@@ -1,0 +1,1 @@
+"""Drivers: how a host makes, starts, reboots and destroys customers' servers."""
