@@ -5,11 +5,13 @@ simulator) executes them. Interface::
 
     machine = AdminMachine(system, capabilities=..., detached=False, now=clock.now())
     machine.start(workers, now)                        # StartProcess for workers 1..n
-    machine.allot(role)                                # a number for a client that attaches (or the one process of ``local``)
+    machine.allot(role, now)                             # a number for a client that attaches (or the one process of ``local``)
     machine.process_joined(number, role, now, pid=None, owner=False)
     machine.process_died(number, detail, now, expected=False)
     machine.handle(message, sender, now, target=None)  # an envelope to process 0; give its target when serial != 0
     machine.undeliverable(target, sender, reason, now, text="")
+    machine.process_load(number, actors, now)
+    machine.resolve(number)                            # the process that serves this number today, or None
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input
     machine.system_joined(info, now)  system_changed(info, now)  system_left(system, now)  system_lost(system, detail, now)
     machine.shutdown(grace, now, reason="stopped")
@@ -21,5 +23,6 @@ All but ``allot`` return a list of effects. ``now`` is monotonic seconds of one 
 from __future__ import annotations
 
 from garrick.node.admin.effects import Announce, Answer, Effect, EndSystem, KillProcess, Report, Send, StartProcess
+from garrick.node.admin.machine import AdminMachine
 
-__all__ = ["Announce", "Answer", "Effect", "EndSystem", "KillProcess", "Report", "Send", "StartProcess"]
+__all__ = ["AdminMachine", "Announce", "Answer", "Effect", "EndSystem", "KillProcess", "Report", "Send", "StartProcess"]

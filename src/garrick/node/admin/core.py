@@ -1,0 +1,138 @@
+"""What all parts of the admin stand on: the registers, the effects being collected, and how the processes are told things.
+
+Owns the outbox and the View. Must not decide anything but when a View goes out. Invariant: all processes that are up have the same
+View, at most `VIEW_PAUSE` seconds old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from garrick.address import Address, ReplyAddress, control
+from garrick.errors import ActorGone
+from garrick.messages import DeadLetter
+from garrick.node.admin.effects import Announce, Effect, Report, Send
+from garrick.node.admin.letters import Letters
+from garrick.node.admin.members import Members, TopLevel
+from garrick.node.admin.names import Names
+from garrick.node.admin.processes import Processes, State
+from garrick.node.admin.surveys import Surveys
+from garrick.runtime import signals
+from garrick.runtime.signals import SystemInfo
+from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
+
+VIEW_PAUSE = 0.05
+"""Least seconds between two Views that only carry news of other systems and of loads."""
+
+
+@dataclass
+class Ending:
+    """A shutdown under way.
+
+    Attributes:
+        reason: why the system ends.
+        deadline: when the next, harder step is due.
+        requesters: who asked, and waits for the end.
+        abandoned: what did not end by itself.
+        killed: whether the harder step was taken.
+    """
+
+    reason: str
+    deadline: float
+    requesters: list[Address[Any]] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
+    killed: bool = False
+
+
+class Core:
+    """Registers and outbox of one admin; see `AdminMachine` for its arguments."""
+
+    def __init__(self, system: str, capabilities: Mapping[str, Any], detached: bool, now: float) -> None:
+        self.system = system
+        self.address: Address[Any] = control(system, 0)
+        self.capabilities = dict(capabilities)
+        self.detached = detached
+        self.began = now
+        self.processes = Processes()
+        self.names = Names()
+        self.letters = Letters()
+        self.members = Members()
+        self.top = TopLevel()
+        self.surveys = Surveys()
+        self.ending: Ending | None = None
+        self.ended = False
+        self.out: list[Effect] = []
+        self._view_stale = False
+        self._view_at = now - VIEW_PAUSE
+        self.announced: SystemInfo | None = None
+        """What the convention was told last."""
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def send(
+        self, target: Address[Any], message: Any, *, kind: int = SIGNAL, sender: Address[Any] | None = None
+    ) -> None:
+        """One envelope, from the admin unless another sender is given."""
+        self.out.append(Send(target, message, kind, sender or self.address))
+
+    def reply(self, target: Address[Any] | None, value: Any) -> None:
+        """The answer to an ask; an ask that came without a sender gets none."""
+        if target is not None:
+            self.send(target, value, kind=REPLY)
+
+    def broadcast(self, message: Any, *, sender: Address[Any] | None = None, but: int | None = None) -> None:
+        """One signal to every process that is up."""
+        for process in self.processes.in_state(State.UP):
+            if process.number != but:
+                self.send(control(self.system, process.number), message, sender=sender)
+
+    def report(self, level: str, text: str) -> None:
+        """A line for the log."""
+        self.out.append(Report(level, text))
+
+    def one_shot(self, serial: int) -> ReplyAddress:
+        """The address of the admin at which an answer is expected."""
+        return ReplyAddress(self.system, 0, serial)
+
+    def subscribe(self, subscriber: Address[Any], *, active: bool) -> None:
+        """Somebody wants all dead letters, or no longer; every process is told, since each delivers its own."""
+        if self.letters.subscribe(subscriber, active):
+            self.broadcast(signals.SubscribeDeadLetters(subscriber, active))
+
+    def bury(self, target: Address[Any], sender: Address[Any] | None, reason: str, text: str) -> None:
+        """A dead letter of the admin itself: counted, shown to subscribers, and told to the asker if it was an ask."""
+        self.letters.own(text, target, sender, reason)
+        for subscriber in self.letters.subscribers:
+            self.send(subscriber, DeadLetter(text or None, target, sender, reason), kind=MESSAGE)
+        if isinstance(sender, ReplyAddress):
+            error = ActorGone(f"{target} can't be reached: {reason}", reason=reason)
+            self.send(sender, error, kind=FAILURE)
+
+    # --- the view ----------------------------------------------------------------------------------------------------
+
+    def info(self) -> SystemInfo:
+        """What others may know of this system."""
+        return SystemInfo(self.system, dict(self.capabilities), self.processes.hosts())
+
+    def view(self) -> signals.View:
+        """What every process knows."""
+        return signals.View({self.system: self.info(), **self.members.systems}, self.processes.live_aliases())
+
+    def view_changed(self) -> None:
+        """The View is out of date; the next one goes out soon."""
+        self._view_stale = True
+
+    def view_due(self) -> float | None:
+        """When a View must go out."""
+        return self._view_at + VIEW_PAUSE if self._view_stale else None
+
+    def send_view(self, now: float, *, but: int | None = None) -> None:
+        """Tell everybody now (``but`` has it already), and the convention what concerns it."""
+        self._view_stale, self._view_at = False, now
+        self.broadcast(self.view(), but=but)
+        info = self.info()
+        if info != self.announced:
+            self.announced = info
+            self.out.append(Announce(info))

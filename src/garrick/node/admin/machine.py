@@ -1,0 +1,319 @@
+"""`AdminMachine`: the inputs of an admin and the order in which things follow from them.
+
+Owns what happens when processes and systems come and go. Its parts own the registers. Must not know clocks, sockets, processes of
+the operating system or user code. Invariants:
+
+* Whoever is told of a lost worker has been told its replacement before, so that what is re-created finds its place.
+* Each loss is told once to every process that is there, and to each that comes later before it gets any work.
+* After `EndSystem` there are no effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from garrick.address import Address, control
+from garrick.node.admin.core import Core, Ending
+from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
+from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
+from garrick.node.admin.processes import Process, State
+from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, survey
+from garrick.node.admin.status import status_of
+from garrick.node.admin.surveys import Survey
+from garrick.runtime import signals
+from garrick.runtime.signals import SystemInfo
+
+START_ATTEMPTS = 3
+"""So many workers may die before any has come up; then the system ends."""
+
+
+class AdminMachine:
+    """The admin of one system: inputs in, effects out.
+
+    Args:
+        system: ``name@incarnation``.
+        capabilities: of this system, as known at its start.
+        detached: whether the system goes on when its owner ends.
+        now: monotonic seconds.
+    """
+
+    def __init__(
+        self, system: str, *, capabilities: Mapping[str, Any] | None = None, detached: bool = False, now: float = 0.0
+    ) -> None:
+        self.core = Core(system, capabilities or {}, detached, now)
+        self._start_failures = 0
+        self._any_worker_up = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether `EndSystem` was given out."""
+        return self.core.ended
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due; None if nothing waits for time."""
+        core = self.core
+        if core.ended:
+            return None
+        last = core.ending.deadline if core.ending is not None else core.processes.next_start()
+        return min((t for t in (core.surveys.deadline(), core.view_due(), last) if t is not None), default=None)
+
+    def resolve(self, number: int) -> int | None:
+        """The process that serves this number today (itself, or the one that replaced it); None if there is none."""
+        return self.core.processes.resolve(number)
+
+    # --- life of the system ------------------------------------------------------------------------------------------
+
+    def start(self, workers: int, now: float) -> list[Effect]:
+        """Start this many workers."""
+        for _ in range(workers):
+            self.core.processes.add("worker", State.STARTING, now)
+        for process in self.core.processes.in_state(State.STARTING):
+            self.core.out.append(StartProcess(process.number, process.role))
+        return self._finish(now)
+
+    def shutdown(self, grace: float, now: float, reason: str = "stopped") -> list[Effect]:
+        """End the system: actors in order, then processes; what has not ended after ``grace`` seconds is abandoned."""
+        if not self.ended:
+            shut_down(self.core, grace, now, reason, None)
+        return self._finish(now)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due; to be called when ``now`` has reached `deadline`."""
+        if self.core.ending is None:
+            self._start_due(now)
+        return self._finish(now)
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def allot(self, role: str, now: float) -> int:
+        """A number for a process that the edge did not start: a client that attaches, or the one process of ``local``."""
+        return self.core.processes.add(role, State.STARTING, now).number
+
+    def process_joined(
+        self, number: int, role: str, now: float, *, pid: int | None = None, owner: bool = False
+    ) -> list[Effect]:
+        """A process has attached: it learns all that the others know, before anything else reaches it from here.
+
+        Args:
+            number: as started or allotted.
+            role: ``worker``, ``dedicated`` or ``client``; must be what the number was meant for.
+            now: monotonic seconds.
+            pid: of the operating system, for ``status``.
+            owner: whether the system ends with this process.
+        """
+        core = self.core
+        if self.ended:
+            return []
+        listed = core.processes.hosts()
+        process = core.processes.up(number, role, now, pid, owner)
+        if process is None:
+            core.out.append(KillProcess(number, f"no {role} process {number} is expected"))
+            return self._finish(now)
+        self._any_worker_up = self._any_worker_up or role == "worker"
+        target = control(core.system, number)
+        core.send(target, core.view())
+        for reason, lost in core.processes.losses().items():
+            core.send(target, signals.ProcessLost(lost, reason))
+        for subscriber in core.letters.subscribers:
+            core.send(target, signals.SubscribeDeadLetters(subscriber))
+        if core.ending is not None and role != "client":
+            ask_to_end(core, [process], 0.0)
+        if core.processes.hosts() != listed or not core.announced:
+            core.send_view(now, but=number)
+        return self._finish(now)
+
+    def process_died(self, number: int, detail: str, now: float, *, expected: bool = False) -> list[Effect]:
+        """A process has ended.
+
+        Args:
+            number: which.
+            detail: how, for a person (``killed by signal 9``).
+            now: monotonic seconds.
+            expected: it said good-bye: a client that closed, a dedicated process whose actor has ended.
+        """
+        core = self.core
+        process = core.processes.table.get(number)
+        if process is None or self.ended:
+            return []
+        came_up, lived = process.state is State.UP, now - process.since
+        fine = expected or core.ending is not None
+        reason = "stopped" if fine else "worker lost"
+        if not core.processes.gone(number, now, reason, detail):
+            return []
+        if not fine:
+            core.report("warning", f"{process.role} process {number} ended: {detail}")
+        core.surveys.process_gone(number)
+        core.letters.process_gone(number)
+        core.names.release_process(number)
+        core.top.lost(core.system, number, reason, detail, now)
+        for subscriber in core.letters.subscribers_at(core.system, number):
+            core.subscribe(subscriber, active=False)
+        if process.role == "worker" and core.ending is None:
+            self._replace(process, came_up, lived if came_up else 0.0, now)
+        lost = signals.ProcessLost((number,), reason, detail)
+        core.broadcast(lost)
+        for system in core.members.systems:
+            core.send(control(system, 0), lost)
+        if process.owner and not core.detached and core.ending is None:
+            shut_down(core, GRACE, now, f"its owner ended: {detail}", None)
+        return self._finish(now)
+
+    def _replace(self, dead: Process, came_up: bool, lived: float, now: float) -> None:
+        core = self.core
+        if not came_up and not self._any_worker_up:
+            self._start_failures += 1
+            if self._start_failures >= START_ATTEMPTS:
+                core.report("error", f"no worker comes up: {dead.detail}")
+                shut_down(core, 0.0, now, f"its workers did not come up: {dead.detail}", None)
+                return
+        replacement = core.processes.replace(dead, lived, now)
+        if replacement.start_at > now:
+            delay = replacement.start_at - now
+            core.report("warning", f"worker {replacement.number} replaces {dead.number} in {delay:.1f} s")
+        if not self._start_due(now):
+            core.send_view(now)
+
+    def _start_due(self, now: float) -> bool:
+        due = self.core.processes.due(now)
+        for process in due:
+            self.core.out.append(StartProcess(process.number, process.role))
+        if due:
+            self.core.send_view(now)
+        return bool(due)
+
+    # --- other systems -----------------------------------------------------------------------------------------------
+
+    def system_joined(self, info: SystemInfo, now: float) -> list[Effect]:
+        """Another system takes part in the convention from now on."""
+        if not self.ended and info.system not in self.core.members.systems:
+            self.core.report("info", f"system {info.system} joined")
+        return self.system_changed(info, now)
+
+    def system_changed(self, info: SystemInfo, now: float) -> list[Effect]:
+        """Capabilities, processes or load of another system are different now."""
+        if info.system != self.core.system and self.core.members.put(info):
+            self.core.view_changed()
+        return self._finish(now)
+
+    def system_left(self, system: str, now: float) -> list[Effect]:
+        """Another system said good-bye."""
+        return self._system_gone(system, "stopped", "it left the convention", now)
+
+    def system_lost(self, system: str, detail: str, now: float) -> list[Effect]:
+        """Another system is gone without a word."""
+        return self._system_gone(system, "system lost", detail, now)
+
+    def _system_gone(self, system: str, reason: str, detail: str, now: float) -> list[Effect]:
+        core = self.core
+        if not self.ended and core.members.remove(system, reason, detail, now):
+            core.report("info" if reason == "stopped" else "warning", f"system {system} is gone: {detail}")
+            for subscriber in core.letters.subscribers_at(system):
+                core.subscribe(subscriber, active=False)
+            core.top.lost(system, None, reason, detail, now)
+            core.send_view(now)
+            core.broadcast(signals.SystemLost(system, reason, detail))
+        return self._finish(now)
+
+    # --- envelopes to process 0 --------------------------------------------------------------------------------------
+
+    def handle(
+        self,
+        message: Any,
+        sender: Address[Any] | None,
+        now: float,
+        *,
+        target: Address[Any] | None = None,
+        origin: str | None = None,
+    ) -> list[Effect]:
+        """An envelope to process 0.
+
+        Args:
+            message: the decoded body.
+            sender: its sender.
+            now: monotonic seconds.
+            target: the address it was sent to, when its serial is not 0 (an answer).
+            origin: the system that it came from, when that is not this one.
+        """
+        core = self.core
+        if self.ended:
+            return []
+        kind = type(message).__name__
+        if target is not None and target.serial != 0:
+            if not core.surveys.answer(target.serial, message):
+                core.bury(target, sender, "late reply", kind)
+            return self._finish(now)
+        foreign = origin or (sender.system if sender is not None else core.system)
+        handler = (FROM_HERE if foreign == core.system else FROM_ANYWHERE).get(type(message))
+        if handler is None:
+            core.report("warning", f"{kind} from {sender or foreign} is nothing for an admin")
+            core.bury(target or core.address, sender, "unhandled", kind)
+        else:
+            handler(core, message, sender, now)
+        return self._finish(now)
+
+    def undeliverable(
+        self, target: Address[Any], sender: Address[Any] | None, reason: str, now: float, text: str = ""
+    ) -> list[Effect]:
+        """The edge has an envelope that it can give to nobody: a dead letter of the admin, and an ask fails.
+
+        Args:
+            target: where it was to go.
+            sender: who sent it.
+            reason: as in `DeadLetter.reason`.
+            now: monotonic seconds.
+            text: what it was, for a person; the body is never decoded here.
+        """
+        if not self.ended:
+            self.core.bury(target, sender, reason, text)
+        return self._finish(now)
+
+    def process_load(self, number: int, actors: int, now: float) -> list[Effect]:
+        """How many actors a process has; what the View says of it follows when it has changed notably."""
+        process = self.core.processes.table.get(number)
+        if process is not None and process.state is State.UP and process.load != actors:
+            notable = abs(process.load - actors) * 8 >= max(process.load, actors)
+            process.load = actors if notable else process.load
+            if notable:
+                self.core.view_changed()
+        return self._finish(now)
+
+    def status_wanted(self, token: Any, now: float) -> list[Effect]:
+        """Somebody at the edge wants the status: comes as ``Answer(token, dict)``, in these effects or in later ones."""
+        if self.ended:
+            return [Answer(token, status_of(self.core, {}, now))]
+        survey(self.core, token, now)
+        return self._finish(now)
+
+    # --- after every input -------------------------------------------------------------------------------------------
+
+    def _finish(self, now: float) -> list[Effect]:
+        core = self.core
+        if not core.ended:
+            for closed in core.surveys.take_done(now):
+                self._close(closed, now)
+            view_due = core.view_due()
+            if view_due is not None and now >= view_due:
+                core.send_view(now)
+            if core.ending is not None:
+                continue_end(core, now)
+        out, core.out = core.out, []
+        return out
+
+    def _close(self, closed: Survey, now: float) -> None:
+        core = self.core
+        if isinstance(closed.token, Ending):
+            for answer in closed.answers.values():
+                note_abandoned(closed.token, answer)
+            return
+        for number, answer in closed.answers.items():
+            process = core.processes.table.get(number)
+            if process is not None and process.state is State.UP and isinstance(answer, Mapping):
+                process.load = int(answer.get("actors", 0))
+                core.letters.answered(number, answer)
+        status = status_of(core, closed.answers, now)
+        if isinstance(closed.token, Address):
+            core.reply(closed.token, status)
+        else:
+            core.out.append(Answer(closed.token, status))

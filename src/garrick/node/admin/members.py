@@ -1,0 +1,73 @@
+"""The other systems that this one knows, and the top-level actors of this one.
+
+Owns both registers. Must not know how systems are reached. Invariants: a system that is gone never comes back under the same id
+without having been reported gone; a top-level actor has at most one tombstone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from garrick.address import Address
+from garrick.runtime.signals import SystemInfo
+
+KEPT = 1000
+"""Tombstones that are kept for ``status``."""
+GONE_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """How a top-level actor ended."""
+
+    address: Address[Any]
+    reason: str
+    detail: str
+    name: str | None
+    at: float
+
+
+class Members:
+    """Other systems: those that are there, and the newest that are gone."""
+
+    def __init__(self) -> None:
+        self.systems: dict[str, SystemInfo] = {}
+        self.gone: deque[dict[str, Any]] = deque(maxlen=GONE_KEPT)
+
+    def put(self, info: SystemInfo) -> bool:
+        """A system joined or changed; whether that is news."""
+        if self.systems.get(info.system) == info:
+            return False
+        self.systems[info.system] = info
+        return True
+
+    def remove(self, system: str, reason: str, detail: str, at: float) -> bool:
+        """A system is gone; False if it was not known."""
+        if self.systems.pop(system, None) is None:
+            return False
+        self.gone.append({"system": system, "reason": reason, "detail": detail, "at": at})
+        return True
+
+
+class TopLevel:
+    """The actors whose parent is the system itself."""
+
+    def __init__(self) -> None:
+        self.alive: dict[Address[Any], None] = {}
+        self.tombstones: deque[Tombstone] = deque(maxlen=KEPT)
+
+    def started(self, address: Address[Any]) -> None:
+        """The actor runs."""
+        self.alive[address] = None
+
+    def ended(self, address: Address[Any], reason: str, detail: str, name: str | None, at: float) -> None:
+        """The actor has ended."""
+        self.alive.pop(address, None)
+        self.tombstones.append(Tombstone(address, reason, detail, name, at))
+
+    def lost(self, system: str, process: int | None, reason: str, detail: str, at: float) -> None:
+        """All actors of a process, or of a whole system (None), ended with it."""
+        for address in [a for a in self.alive if a.system == system and process in {None, a.process}]:
+            self.ended(address, reason, detail, None, at)

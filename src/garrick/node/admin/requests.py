@@ -1,0 +1,147 @@
+"""What the admin does about each signal that is sent to it: one function per signal, and two tables.
+
+Owns who may ask for what: `FROM_HERE` for processes of the system, `FROM_ANYWHERE` for other systems too. Must not know inputs of
+the edge.
+"""
+
+# ruff: noqa: ARG001 - all handlers have the same parameters
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from garrick.address import Address, control
+from garrick.messages import ChildExited
+from garrick.node.admin.core import Core
+from garrick.node.admin.effects import StartProcess
+from garrick.node.admin.ending import shut_down
+from garrick.node.admin.processes import State
+from garrick.runtime import signals
+
+STATUS_WAIT = 1.0
+"""Seconds that processes get to answer a request for their status."""
+
+Sender: TypeAlias = "Address[Any] | None"
+Handler: TypeAlias = Callable[[Core, Any, Sender, float], None]
+
+
+def name_claim(core: Core, message: signals.NameClaim, sender: Sender, now: float) -> None:
+    """Grant the name, or say who has it."""
+    claimant = sender.process if sender is not None else message.address.process
+    number = core.processes.resolve(claimant)
+    if number is None:
+        return  # its process is gone: nobody waits for the answer, and nobody would free the name
+    holder = core.names.claim(message.name, message.address, number)
+    core.send(sender or control(core.system, number), signals.NameAnswer(message.name, message.address, holder))
+
+
+def name_released(core: Core, message: signals.NameReleased, sender: Sender, now: float) -> None:
+    """The name is free again."""
+    core.names.release(message.name, message.address)
+
+
+def lookup(core: Core, message: signals.Lookup, sender: Sender, now: float) -> None:
+    """Who has the name?"""
+    core.reply(sender, core.names.find(message.name))
+
+
+def numbers_wanted(core: Core, message: signals.NumbersWanted, sender: Sender, now: float) -> None:
+    """Numbers for dedicated processes."""
+    if sender is not None:
+        core.reply(sender, core.processes.block(sender.process))
+
+
+def start_process(core: Core, message: signals.StartProcess, sender: Sender, now: float) -> None:
+    """A dedicated process for one actor, whose Spawn is already on its way there."""
+    process = core.processes.claim(message.number, message.address, now)
+    if process is None:
+        core.report("error", f"{sender} asks for process {message.number}, a number that is not free")
+    elif core.ending is None:
+        core.out.append(StartProcess(process.number, process.role, message.address))
+    else:
+        core.processes.gone(process.number, now, "stopped", "the system is ending")
+        core.broadcast(signals.ProcessLost((process.number,), "stopped", "the system is ending"))
+
+
+def dead_letters(core: Core, message: signals.DeadLetterNote, sender: Sender, now: float) -> None:
+    """A process reports its dead letters."""
+    process = core.processes.table.get(sender.process) if sender is not None else None
+    if process is not None and process.state is not State.GONE:
+        core.letters.note(process.number, message.total, message.by_reason, message.newest)
+
+
+def subscribe(core: Core, message: signals.SubscribeDeadLetters, sender: Sender, now: float) -> None:
+    """Somebody wants all dead letters, or no longer."""
+    core.subscribe(message.subscriber, active=message.active)
+
+
+def set_capability(core: Core, message: signals.SetCapability, sender: Sender, now: float) -> None:
+    """A capability changes; runtimes learn it, and what their actors lost, from the View."""
+    before = dict(core.capabilities)
+    if message.value is None:
+        core.capabilities.pop(message.key, None)
+    else:
+        core.capabilities[message.key] = message.value
+    if core.capabilities != before:
+        core.send_view(now)
+
+
+def status_wanted(core: Core, message: signals.StatusWanted, sender: Sender, now: float) -> None:
+    """Somebody asks for the status."""
+    if sender is not None:
+        survey(core, sender, now)
+
+
+def survey(core: Core, token: Any, now: float) -> None:
+    """Ask all processes for their status, on behalf of ``token``."""
+    numbers = [p.number for p in core.processes.in_state(State.UP)]
+    for number, serial in core.surveys.open(token, numbers, now + STATUS_WAIT).items():
+        core.send(control(core.system, number), signals.StatusWanted(), sender=core.one_shot(serial))
+
+
+def shutdown(core: Core, message: signals.Shutdown, sender: Sender, now: float) -> None:
+    """Somebody wants the system to end."""
+    shut_down(core, message.grace, now, "stopped", sender)
+
+
+def started(core: Core, message: signals.Started, sender: Sender, now: float) -> None:
+    """A top-level actor runs."""
+    core.top.started(message.address)
+
+
+def told(core: Core, message: signals.Told, sender: Sender, now: float) -> None:
+    """A notice for the parent of the top-level actors."""
+    notice = message.notice
+    if not isinstance(notice, ChildExited):
+        core.report("warning", f"{type(notice).__name__} for the system itself: {notice}")
+        return
+    core.top.ended(notice.child, notice.reason, notice.detail, notice.name, now)
+    if notice.reason == "failed":
+        core.report("warning", f"top-level actor {notice.name or notice.child} failed: {notice.detail}")
+
+
+def foreign_loss(core: Core, message: signals.ProcessLost, sender: Sender, now: float) -> None:
+    """Another system lost a process: told on with its admin as sender, which says whose processes are meant."""
+    if sender is not None and sender.system != core.system:
+        core.broadcast(message, sender=sender)
+
+
+FROM_ANYWHERE: Mapping[type, Handler] = {
+    signals.Lookup: lookup,
+    signals.SubscribeDeadLetters: subscribe,
+    signals.StatusWanted: status_wanted,
+    signals.Started: started,
+    signals.Told: told,
+    signals.ProcessLost: foreign_loss,
+}
+FROM_HERE: Mapping[type, Handler] = {
+    **FROM_ANYWHERE,
+    signals.NameClaim: name_claim,
+    signals.NameReleased: name_released,
+    signals.NumbersWanted: numbers_wanted,
+    signals.StartProcess: start_process,
+    signals.DeadLetterNote: dead_letters,
+    signals.SetCapability: set_capability,
+    signals.Shutdown: shutdown,
+}
