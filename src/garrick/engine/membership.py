@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Change", "Delta", "Joined", "Left", "Lost", "Member", "Restored", "Suspected", "Updated"]
+__all__ = ["Change", "Delta", "Joined", "Left", "Lost", "Member", "Restored", "Snapshot", "Suspected", "Updated"]
 
 
 @dataclass(frozen=True)
@@ -84,3 +84,16 @@ class Delta:
     epoch: str
     version: int
     changes: tuple[Change, ...]
+    settled: bool = True
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everybody at one version. Not `settled`: the directory has just (re)started and may not know everybody yet."""
+
+    epoch: str
+    version: int
+    settled: bool
+    members: tuple[Member, ...]
+    suspected: tuple[tuple[str, str], ...] = ()
+    """Systems in doubt, and why."""

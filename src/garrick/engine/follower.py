@@ -1,0 +1,480 @@
+"""One member's side of the feed, as a pure machine: it joins, and it keeps the list of members that the user sees.
+
+Owns this system's session and the table of members. Sans-IO: `handle(event, now)` gives effects; time is a float of
+seconds. Must not know how messages travel.
+
+Invariants of what is told upward (`Tell`): for each name there is at most one member at a time; `Joined` comes first,
+`Left` or `Lost` last, and exactly one of them for each session, whatever was lost, repeated or overtaken on the way;
+a (system, session) that has ended never joins again. A system that was itself declared lost hears `Lost` of its own id,
+then `Joined` with a higher session.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from garrick.engine.carrier import name_of
+from garrick.engine.membership import (
+    Change,
+    Delta,
+    Joined,
+    Left,
+    Lost,
+    Member,
+    Restored,
+    Snapshot,
+    Suspected,
+    Updated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Announce",
+    "Answered",
+    "AskSnapshot",
+    "Connected",
+    "Disconnected",
+    "Effect",
+    "Event",
+    "Follower",
+    "GoodBye",
+    "Leave",
+    "Object",
+    "Offer",
+    "Shunned",
+    "Tell",
+    "Tick",
+    "Unanswered",
+]
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What others may know of us."""
+
+    capabilities: Mapping[str, object]
+    processes: tuple[int, ...]
+    load: float
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The connection is up (again)."""
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """The connection is lost."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The directory's answer to `Announce`: see `directory.Answer`."""
+
+    accepted: bool
+    session: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """No directory answered `what`: "announce" or "snapshot"."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """We want to go."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = Offer | Connected | Disconnected | Answered | Unanswered | Leave | Tick | Delta | Snapshot
+
+
+# -- effects -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Announce:
+    """To the directory; answer with `Answered` or `Unanswered`."""
+
+    member: Member
+
+
+@dataclass(frozen=True)
+class GoodBye:
+    """To the directory."""
+
+    system: str
+    session: int
+
+
+@dataclass(frozen=True)
+class AskSnapshot:
+    """To the directory; answer with the `Snapshot` or `Unanswered`."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """To the directory: this session was declared over, it must not join."""
+
+    system: str
+    session: int
+
+
+@dataclass(frozen=True)
+class Tell:
+    """To the user."""
+
+    delta: Delta
+
+
+@dataclass(frozen=True)
+class Shunned:
+    """To the user: the directory does not let us in, and why. We go on trying."""
+
+    why: str
+
+
+Effect = Announce | GoodBye | AskSnapshot | Object | Tell | Shunned
+
+# -- the machine -------------------------------------------------------------------------------------------------------
+
+_RETRY_FIRST = 0.1
+_RETRY_LONGEST = 1.0
+_LOAD_EVERY = 2.0  # load alone is published this often at most
+_ALONE = 2.0  # without a connection for so long, everybody else is in doubt
+_SHUNNED_AFTER = 5.0
+_REMEMBERED = 20_000
+_KEPT_DELTAS = 10_000
+
+
+class Follower:
+    """`system` is the own id, name@incarnation."""
+
+    def __init__(self, system: str) -> None:
+        self.system = system
+        self.session = 1
+        self.joined = False
+        """The directory has accepted this session."""
+        self.members: dict[str, Member] = {}
+        self.suspected: set[str] = set()
+        self.epoch = ""
+        self.version = 0
+        self._offer = Offer({}, (), 0.0)
+        self._announced_at = float("-inf")
+        self._announced: Offer | None = None
+        self._announcing = False
+        self._retry_at: float | None = None
+        self._retry_wait = _RETRY_FIRST
+        self._refused_since: float | None = None
+        self._asking = False
+        self._ask_at: float | None = None
+        self._ask_wait = _RETRY_FIRST
+        self._later: OrderedDict[int, Delta] = OrderedDict()
+        self._later_epoch = ""
+        self._unconfirmed: set[str] = set()
+        self._over: OrderedDict[str, int] = OrderedDict()
+        self._connected = False
+        self._alone_at: float | None = None
+        self._leaving = False
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """One event in, effects out."""
+        out: list[Effect] = []
+        match event:
+            case Offer():
+                self._offer = event
+            case Connected():
+                self._connected, self._alone_at = True, None
+                self.joined, self._announcing, self._asking = False, False, False
+                self._announced, self._retry_at, self._ask_at = None, now, now
+                self._retry_wait = self._ask_wait = _RETRY_FIRST
+            case Disconnected():
+                self._connected, self.joined = False, False
+                self._announcing, self._asking = False, False
+                self._retry_at = self._ask_at = None
+                self._alone_at = now + _ALONE
+            case Answered():
+                self._answered(event, now, out)
+            case Unanswered(what):
+                self._unanswered(what, now, out)
+            case Delta():
+                self._delta(event, now, out)
+            case Snapshot():
+                self._snapshot(event, now, out)
+            case Leave():
+                self._leaving = True
+                out.append(GoodBye(self.system, self.session))
+            case Tick():
+                pass
+        self._pass_time(now, out)
+        return out
+
+    def next_wake(self) -> float | None:
+        """When a `Tick` is due; None: nothing is pending."""
+        times = [t for t in (self._retry_at, self._ask_at, self._alone_at) if t is not None]
+        if self.joined and not self._announcing and self._announced != self._offer:
+            times.append(self._announced_at + _LOAD_EVERY)
+        return min(times, default=None)
+
+    # -- joining ------------------------------------------------------------------------------------------------------
+
+    def _answered(self, event: Answered, now: float, out: list[Effect]) -> None:
+        if not self._announcing:
+            return
+        self._announcing = False
+        if event.accepted:
+            self.joined, self._refused_since, self._retry_wait = True, None, _RETRY_FIRST
+            return
+        self.joined, self._announced = False, None
+        if event.session > self.session:
+            self._told_lost(event.why, out)
+            self.session = event.session
+            self._retry_at = now
+            return
+        self._retry(now)
+        if self._refused_since is None:
+            self._refused_since = now
+        if now - self._refused_since >= _SHUNNED_AFTER:
+            self._refused_since = now
+            out.append(Shunned(event.why))
+
+    def _told_lost(self, why: str, out: list[Effect]) -> None:
+        # Our session ended while we were away: what hung on it must end here too.
+        mine = self.members.get(name_of(self.system))
+        if mine is not None and mine.system == self.system and mine.session == self.session:
+            change = Lost(self.system, self.session, False, why)
+            self._forget(change.system, change.session)
+            out.append(Tell(Delta(self.epoch, self.version, (change,))))
+        self._bury(self.system, self.session)
+
+    def _unanswered(self, what: str, now: float, out: list[Effect]) -> None:
+        if what == "announce" and self._announcing:
+            self._announcing, self._announced = False, None
+            self._retry(now)
+        elif what == "snapshot" and self._asking:
+            self._asking = False
+            self._ask_at = now + self._ask_wait
+            self._ask_wait = min(self._ask_wait * 2, _RETRY_LONGEST)
+
+    def _retry(self, now: float) -> None:
+        self._retry_at = now + self._retry_wait
+        self._retry_wait = min(self._retry_wait * 2, _RETRY_LONGEST)
+
+    def _announce(self, now: float, out: list[Effect]) -> None:
+        self._announcing, self._announced, self._announced_at = True, self._offer, now
+        self._retry_at = None
+        offer = self._offer
+        member = Member(self.system, self.session, dict(offer.capabilities), offer.processes, offer.load)
+        out.append(Announce(member))
+
+    # -- the feed -----------------------------------------------------------------------------------------------------
+
+    def _delta(self, delta: Delta, now: float, out: list[Effect]) -> None:
+        if delta.epoch != self.epoch:
+            # A directory that we do not know: it does not know us either.
+            if delta.epoch != self._later_epoch:
+                self._later.clear()
+                self._later_epoch = delta.epoch
+                self.joined, self._announced = False, None
+                if self._connected and not self._announcing:
+                    self._retry_at = now
+            self._keep(delta)
+            self._ask(now)
+        elif delta.version == self.version + 1 and not self._later:
+            self._apply(delta, out)
+        elif delta.version > self.version:
+            self._keep(delta)
+            self._ask(now)
+        elif delta.version == self.version and delta.settled:
+            self._settle(out)
+
+    def _keep(self, delta: Delta) -> None:
+        if delta.changes or delta.version not in self._later:
+            self._later[delta.version] = delta
+        while len(self._later) > _KEPT_DELTAS:
+            self._later.popitem(last=False)
+
+    def _ask(self, now: float) -> None:
+        if not self._asking and self._ask_at is None and self._connected:
+            self._ask_at = now
+
+    def _snapshot(self, snapshot: Snapshot, now: float, out: list[Effect]) -> None:
+        self._asking, self._ask_wait = False, _RETRY_FIRST
+        if snapshot.epoch == self.epoch and snapshot.version < self.version:
+            return  # overtaken by deltas
+        if snapshot.epoch not in {self.epoch, self._later_epoch}:
+            self._later.clear()
+        self.epoch, self.version = snapshot.epoch, snapshot.version
+        changes: list[Change] = []
+        listed = {name_of(member.system): member for member in snapshot.members}
+        for name, mine in list(self.members.items()):
+            other = listed.get(name)
+            if other is None:
+                if snapshot.settled:
+                    changes.append(Lost(mine.system, mine.session, False, "not in the list any more"))
+                else:
+                    self._unconfirmed.add(name)
+            elif (other.system, other.session) != (mine.system, mine.session):
+                replaced = other.system != mine.system
+                changes.append(Lost(mine.system, mine.session, replaced, f"replaced by {other.system}"))
+        for name, member in listed.items():
+            self._unconfirmed.discard(name)
+            known = self.members.get(name)
+            if known is None or (known.system, known.session) != (member.system, member.session):
+                changes.append(Joined(member))
+            elif known != member:
+                changes.append(Updated(member))
+        doubtful = dict(snapshot.suspected)
+        changes += [Suspected(s, self._session_of(s, listed), why) for s, why in doubtful.items()]
+        changes += [
+            Restored(member.system, member.session)
+            for member in listed.values()
+            if member.system in self.suspected and member.system not in doubtful
+        ]
+        self._apply(Delta(snapshot.epoch, snapshot.version, tuple(changes), snapshot.settled), out)
+        self._catch_up(now, out)
+
+    @staticmethod
+    def _session_of(system: str, listed: Mapping[str, Member]) -> int:
+        member = listed.get(name_of(system))
+        return 0 if member is None else member.session
+
+    def _catch_up(self, now: float, out: list[Effect]) -> None:
+        later, self._later = self._later, OrderedDict()
+        if self._later_epoch not in {"", self.epoch}:
+            self._later = later  # they belong to a directory that is newer still
+            self._ask(now)
+            return
+        self._later_epoch = ""
+        for version in sorted(later):
+            if version <= self.version:
+                continue
+            if version > self.version + 1:
+                self._keep(later[version])
+                self._ask(now)
+            elif not self._later:
+                self._apply(later[version], out)
+            else:
+                self._keep(later[version])
+
+    def _apply(self, delta: Delta, out: list[Effect]) -> None:
+        self.version = delta.version
+        told = [change for change in delta.changes if self._accept(change, out)]
+        if told:
+            out.append(Tell(replace(delta, changes=tuple(told))))
+        if delta.settled:
+            self._settle(out)
+        self._check_self(delta)
+
+    def _accept(self, change: Change, out: list[Effect]) -> bool:
+        """Enter a change into the table; False if it says nothing new or can't be true."""
+        match change:
+            case Joined(member):
+                name = name_of(member.system)
+                if member.session <= self._over.get(member.system, 0):
+                    out.append(Object(member.system, member.session))
+                    return False
+                if (known := self.members.get(name)) is not None:
+                    # The end of the earlier one was not told: it must be, exactly once.
+                    if (known.system, known.session) == (member.system, member.session):
+                        return self._accept(Updated(member), out) and False
+                    lost = Lost(known.system, known.session, known.system != member.system, "replaced")
+                    self._forget(known.system, known.session)
+                    out.append(Tell(Delta(self.epoch, self.version, (lost,))))
+                self.members[name] = member
+                self._unconfirmed.discard(name)
+                return True
+            case Updated(member):
+                if not self._is_current(member.system, member.session):
+                    return False
+                self.members[name_of(member.system)] = member
+                return True
+            case Suspected(system, session, _):
+                if not self._is_current(system, session) or system in self.suspected:
+                    return False
+                self.suspected.add(system)
+                return True
+            case Restored(system, session):
+                if not self._is_current(system, session) or system not in self.suspected:
+                    return False
+                self.suspected.discard(system)
+                return True
+            case Left(system, session) | Lost(system, session, _, _):
+                return self._forget(system, session)
+
+    def _is_current(self, system: str, session: int) -> bool:
+        member = self.members.get(name_of(system))
+        return member is not None and member.system == system and member.session == session
+
+    def _forget(self, system: str, session: int) -> bool:
+        known = self._is_current(system, session)
+        if known:
+            del self.members[name_of(system)]
+            self._unconfirmed.discard(name_of(system))
+            self.suspected.discard(system)
+        self._bury(system, session)
+        return known
+
+    def _bury(self, system: str, session: int) -> None:
+        self._over[system] = max(session, self._over.pop(system, 0))
+        while len(self._over) > _REMEMBERED:
+            self._over.popitem(last=False)
+
+    def _settle(self, out: list[Effect]) -> None:
+        names, self._unconfirmed = sorted(self._unconfirmed), set()
+        lost = [self.members[name] for name in names if name in self.members]
+        if lost:
+            changes = tuple(Lost(m.system, m.session, False, "did not come back") for m in lost)
+            for change in changes:
+                self._forget(change.system, change.session)
+            out.append(Tell(Delta(self.epoch, self.version, changes)))
+
+    def _check_self(self, delta: Delta) -> None:
+        """If our own session has ended without our asking, join with the next one."""
+        if self._over.get(self.system, 0) >= self.session and not self._leaving:
+            self.session = self._over[self.system] + 1
+            self.joined, self._announced, self._announcing = False, None, False
+            self._retry_at = float("-inf")  # at once
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def _pass_time(self, now: float, out: list[Effect]) -> None:
+        if self._alone_at is not None and now >= self._alone_at:
+            self._alone_at = None
+            changes = [
+                Suspected(m.system, m.session, "this system is cut off from the convention")
+                for m in self.members.values()
+                if m.system != self.system
+            ]
+            told = tuple(change for change in changes if self._accept(change, out))
+            if told:
+                out.append(Tell(Delta(self.epoch, self.version, told, settled=False)))
+        if not self._connected or self._leaving:
+            return
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_at, self._asking = None, True
+            out.append(AskSnapshot())
+        if self._announcing:
+            return
+        if not self.joined:
+            if self._retry_at is not None and now >= self._retry_at:
+                self._announce(now, out)
+        elif self._announced is not None and self._announced != self._offer:
+            before, wanted = self._announced, self._offer
+            only_load = before.capabilities == wanted.capabilities and before.processes == wanted.processes
+            if not only_load or now >= self._announced_at + _LOAD_EVERY:
+                self._announce(now, out)
