@@ -1,0 +1,1 @@
+"""Garrick: an actor system for Python."""

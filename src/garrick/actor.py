@@ -1,0 +1,232 @@
+"""`Actor`: the base class of what users write.
+
+Owns the surface; everything it does is a call into its cell (`garrick.runtime.cell`), which the runtime attaches before
+``__init__`` runs. An actor's attributes belong to it alone: nobody else reads or writes them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+
+from garrick.address import Address, ReplyAddress
+from garrick.errors import NoActorContext, NotAnAddress
+from garrick.handlers import HandlerTable
+
+if TYPE_CHECKING:
+    import random
+
+    from garrick.messages import Request
+    from garrick.reply import Reply
+    from garrick.supervision import Supervision
+
+R = TypeVar("R")
+
+
+class Actor:
+    """An object that owns its state, talks only by messages, and handles one message at a time.
+
+    Override `receive`, or write handlers marked with ``@on``. Operations may be used from ``__init__`` on.
+    """
+
+    _cell: Any
+    _handlers: ClassVar[HandlerTable] = HandlerTable(object)
+    address: Address[Any]
+    """The actor's own address."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._handlers = HandlerTable(cls)
+
+    # --- what users override ------------------------------------------------------------------------------------------
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> Any:
+        """Handle one message; may be ``async``. The default chooses among the ``@on`` handlers.
+
+        Args:
+            message: what was sent; treat it as immutable.
+            sender: the address of the sending actor, a one-shot address for an ask, None for a send from the program.
+        """
+        handler = self._handlers.find(type(message))
+        if handler is None:
+            self._cell.unhandled(message, sender)
+            return None
+        result = handler(self, message)
+        if type(sender) is ReplyAddress and type(result) is not CoroutineType:
+            self._cell.answer(sender, result)
+            return None
+        return result
+
+    def started(self) -> Any:
+        """Called once the actor is in place, before its first message; also after a restart. May be async."""
+
+    def stopping(self, reason: str) -> Any:
+        """Called when the actor ends, after its children have ended. May be async."""
+
+    def restarting(self, error: BaseException) -> Any:
+        """Called on the failed instance before a new one takes its place. May be async."""
+
+    # --- operations -----------------------------------------------------------------------------------------------------
+
+    def send(self, target: Address[Any], message: Any) -> None:
+        """Send a message; returns at once.
+
+        Raises:
+            NotAnAddress: ``target`` is no address.
+            UnpicklableMessage: the target is in another process and the message can't go there.
+        """
+        try:
+            cell = target._cell  # the hot path: one lookup, one append, from any thread
+            if cell is None:
+                self._cell.runtime.route(target, message, self.address)
+                return
+            runtime = cell.runtime
+            runtime.append((cell, message, self.address))
+            if runtime.idle:
+                runtime.wake()
+        except AttributeError:
+            self._explain(target)
+            raise
+
+    def spawn(
+        self,
+        actor_class: type[Actor] | str,
+        *args: Any,
+        name: str | None = None,
+        requires: Mapping[str, Any] | None = None,
+        supervision: Supervision | None = None,
+        isolation: str = "shared",
+        mailbox: Any = None,
+        **kwargs: Any,
+    ) -> Address[Any]:
+        """Create a child and return its address at once; a failure to start arrives as `ChildExited`.
+
+        Args:
+            actor_class: the class, or ``"package.module.Class"``.
+            args: arguments of its constructor; kept for restarts. Keyword arguments likewise.
+            name: unique in the system.
+            requires: capabilities that the hosting system must have, on top of the class's own.
+            supervision: what happens when a handler of the child raises.
+            isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
+            mailbox: a `Bounded` mailbox; None for an unbounded one.
+        """
+        return self._live().spawn(  # type: ignore[no-any-return]
+            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox
+        )
+
+    @overload
+    def ask(self, target: Address[Any], message: Request[R], timeout: float = ...) -> Reply[R]: ...
+    @overload
+    def ask(self, target: Address[Any], message: Any, timeout: float = ...) -> Reply[Any]: ...
+    def ask(self, target: Address[Any], message: Any, timeout: float = 30.0) -> Reply[Any]:
+        """Send a message and get a `Reply`: ``await`` it, or call ``.result()`` in a synchronous handler.
+
+        Args:
+            target: whom to ask.
+            message: the question.
+            timeout: seconds from now until the reply raises `AskTimeout`.
+        """
+        return self._live().ask(target, message, timeout)  # type: ignore[no-any-return]
+
+    def reply(self, message: Any) -> None:
+        """Answer the message that is being handled: its sender gets ``message``."""
+        self._live().reply(message)
+
+    def defer(self) -> Address[Any]:
+        """Leave the current ask open; send the answer to the returned address later, from anywhere."""
+        return self._live().defer()  # type: ignore[no-any-return]
+
+    def stop(self, target: Address[Any] | None = None) -> None:
+        """End an actor: the given one after what was sent to it before, or this one after the current message."""
+        self._live().stop(target)
+
+    def watch(self, target: Address[Any]) -> None:
+        """Get `Terminated` once when ``target`` ends, or at once when it has ended already."""
+        self._live().watch(target)
+
+    def unwatch(self, target: Address[Any]) -> None:
+        """No longer watch ``target``."""
+        self._live().unwatch(target)
+
+    def after(self, delay: float, message: Any, *, keep: bool = False) -> Any:
+        """Send ``message`` to this actor after ``delay`` seconds; the `Timer` can be cancelled.
+
+        A restart cancels it unless ``keep``.
+        """
+        return self._live().after(delay, message, None, keep)
+
+    def every(self, period: float, message: Any, *, keep: bool = False) -> Any:
+        """Send ``message`` to this actor every ``period`` seconds; a tick is skipped while the last one waits."""
+        return self._live().after(period, message, period, keep)
+
+    def lookup(self, name: str, timeout: float = 30.0) -> Reply[Address[Any] | None]:
+        """Ask for the address of a named actor of this system; the answer is None when there is none."""
+        return self._live().lookup(name, timeout)  # type: ignore[no-any-return]
+
+    # --- facts ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def parent(self) -> Address[Any]:
+        """Who spawned this actor; the admin's address for a top-level actor."""
+        return self._live().parent  # type: ignore[no-any-return]
+
+    @property
+    def children(self) -> tuple[Address[Any], ...]:
+        """The living children, oldest first."""
+        return tuple(self._live().children or ())
+
+    @property
+    def name(self) -> str | None:
+        """The name given at spawn."""
+        return self._live().spec.name  # type: ignore[no-any-return]
+
+    @property
+    def sender(self) -> Address[Any] | None:
+        """The sender of the message that is being handled."""
+        return self._live().sender  # type: ignore[no-any-return]
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """The capabilities of the hosting system, as last known."""
+        return self._live().runtime.capabilities  # type: ignore[no-any-return]
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry system, actor and class."""
+        return self._live().log()  # type: ignore[no-any-return]
+
+    @property
+    def random(self) -> random.Random:
+        """The actor's own generator; reproducible in ``sim``."""
+        return self._live().random()  # type: ignore[no-any-return]
+
+    def now(self) -> float:
+        """Monotonic seconds; virtual in ``sim``."""
+        return self._live().runtime.clock.now()  # type: ignore[no-any-return]
+
+    # --- inside ---------------------------------------------------------------------------------------------------------
+
+    def _live(self) -> Any:
+        try:
+            return self._cell
+        except AttributeError:
+            raise self._detached() from None
+
+    def _detached(self) -> NoActorContext:
+        return NoActorContext(
+            f"{type(self).__name__} was made by a plain call, so it is no actor",
+            hint="actors are made by spawn(...), never by calling the class",
+        )
+
+    def _explain(self, target: Any) -> None:
+        if not isinstance(target, Address):
+            raise NotAnAddress(f"{target!r} is no Address") from None
+        if "_cell" not in self.__dict__:
+            raise self._detached() from None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.__dict__.get('address', 'detached')}>"
+
+

@@ -1,0 +1,281 @@
+"""Every error that Garrick raises or reports, in one catalogue.
+
+Owns the exception classes and their codes. A class of its own exists only where a program could sensibly catch and react to
+exactly it; everything else is a message text. Each class carries a stable ``code`` (``GAR-nnnn``); hints are PEP 678 notes, so
+that they appear in tracebacks and in pytest unchanged. All errors survive pickling, because they cross processes.
+
+Code ranges: 1xxx messages and asks, 2xxx actors and placement, 3xxx systems and processes, 4xxx conventions and the engine,
+5xxx the program's own mistakes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GarrickError(Exception):
+    """Base of all errors of Garrick.
+
+    Args:
+        message: what happened and where, in one sentence.
+        hint: what to do about it; becomes a note of the exception.
+    """
+
+    code: str = "GAR-0000"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.args[0]}" if self.args else self.code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Subclasses take other constructor arguments; pickling restores the state instead of calling them.
+        return _restore, (type(self), self.args, self.__dict__.copy())
+
+
+def _restore(cls: type[GarrickError], args: tuple[Any, ...], state: dict[str, Any]) -> GarrickError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+# --- 1xxx: messages and asks -----------------------------------------------------------------------------------------
+
+
+class AskError(GarrickError):
+    """An ask did not bring an answer. Never raised itself."""
+
+    code = "GAR-1000"
+
+
+class AskTimeout(AskError, TimeoutError):
+    """No answer came in time. The request may have been handled or may still be."""
+
+    code = "GAR-1001"
+
+
+class ActorGone(AskError):
+    """The target of an ask has ended or never existed.
+
+    Attributes:
+        reason: why it is gone (``stopped``, ``failed``, ``worker lost``, ``system lost``, ...).
+        outcome_unknown: True when the request may have been handled before the actor went away.
+    """
+
+    code = "GAR-1002"
+
+    def __init__(self, message: str, *, reason: str, outcome_unknown: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.outcome_unknown = outcome_unknown
+
+
+class HandlerFailed(AskError):
+    """The handler that was asked raised an exception.
+
+    Attributes:
+        error: the exception of the handler, when it could be pickled; else None.
+        remote_traceback: the text of its traceback.
+    """
+
+    code = "GAR-1003"
+
+    def __init__(self, message: str, *, error: BaseException | None, remote_traceback: str) -> None:
+        super().__init__(message)
+        self.error = error
+        self.remote_traceback = remote_traceback
+        if remote_traceback:
+            self.add_note("traceback of the handler:\n" + remote_traceback)
+
+
+class AskDeadlock(AskError):
+    """Waiting for this answer would wait for ever: the target itself waits, directly or not, for the asker."""
+
+    code = "GAR-1004"
+
+
+class AskCancelled(AskError):
+    """The ask was cancelled by its caller or by the end of its system."""
+
+    code = "GAR-1005"
+
+
+class UnpicklableMessage(GarrickError):
+    """A message had to leave the process and can't be pickled.
+
+    Attributes:
+        path: where inside the message the culprit is, e.g. ``message.payload['x']``.
+    """
+
+    code = "GAR-1101"
+
+    def __init__(self, message: str, *, path: str = "message", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class UndecodableMessage(GarrickError):
+    """A message arrived whose body can't be unpickled here (for example: its class is not installed)."""
+
+    code = "GAR-1102"
+
+
+class MailboxFull(GarrickError):
+    """A bounded mailbox refused the message (``overflow="fail"``)."""
+
+    code = "GAR-1103"
+
+
+class BackPressure(GarrickError):
+    """The way to the target's process stayed full until the time-out."""
+
+    code = "GAR-1104"
+
+
+class WireError(GarrickError):
+    """A peer sent bytes that don't follow the protocol."""
+
+    code = "GAR-1201"
+
+
+# --- 2xxx: actors and placement --------------------------------------------------------------------------------------
+
+
+class SpawnFailed(GarrickError):
+    """A top-level actor could not be started; the cause is chained or attached as text."""
+
+    code = "GAR-2001"
+
+
+class BadActorClass(GarrickError):
+    """What was given to spawn is no actor class, or its name can't be imported."""
+
+    code = "GAR-2002"
+
+
+class NameTaken(GarrickError):
+    """An actor with this name already runs in the system."""
+
+    code = "GAR-2003"
+
+
+class NotAnAddress(GarrickError, TypeError):
+    """The target of a send, ask, stop or watch is not an Address."""
+
+    code = "GAR-2004"
+
+
+class NoActorContext(GarrickError):
+    """An operation of an actor was used outside of the actor's life (for example in ``__init__``)."""
+
+    code = "GAR-2005"
+
+
+class NoCapableSystem(GarrickError):
+    """No known system satisfies the requirements of the actor."""
+
+    code = "GAR-2107"
+
+
+# --- 3xxx: systems and processes -------------------------------------------------------------------------------------
+
+
+class SystemStopped(GarrickError):
+    """The actor system has ended or is ending."""
+
+    code = "GAR-3001"
+
+
+class SystemStartFailed(GarrickError):
+    """The processes of the system did not come up."""
+
+    code = "GAR-3002"
+
+
+class NoSuchSystem(GarrickError):
+    """There is no running system of that name for this user."""
+
+    code = "GAR-3003"
+
+
+class MissingMainGuard(SystemStartFailed):
+    """The program starts an actor system while it is being imported by a worker: no ``if __name__ == "__main__"``."""
+
+    code = "GAR-3004"
+
+
+class NotAuthorised(GarrickError):
+    """A token, key or credentials file was refused."""
+
+    code = "GAR-3005"
+
+
+class SystemExists(GarrickError):
+    """A system of that name is running already."""
+
+    code = "GAR-3006"
+
+
+class NoSourceFile(GarrickError):
+    """A class of ``__main__`` has to reach another process, but the main program has no file."""
+
+    code = "GAR-3007"
+
+
+# --- 4xxx: conventions and the engine --------------------------------------------------------------------------------
+
+
+class EngineError(GarrickError):
+    """The engine between systems could not be started or reached."""
+
+    code = "GAR-4001"
+
+
+class EngineNotFound(EngineError):
+    """No server binary for the engine was found."""
+
+    code = "GAR-4002"
+
+
+class EngineTooOld(EngineError):
+    """The server binary is older than the oldest supported version."""
+
+    code = "GAR-4003"
+
+
+class PortTaken(EngineError):
+    """The port that the engine should listen on is in use."""
+
+    code = "GAR-4004"
+
+
+class JoinRefused(EngineError):
+    """The convention refused the credentials of this system."""
+
+    code = "GAR-4005"
+
+
+class BadCredentials(EngineError):
+    """A credentials file is missing, unreadable by us, readable by others, or damaged."""
+
+    code = "GAR-4006"
+
+
+class EngineLocked(EngineError):
+    """Another process already runs the engine's server in this directory."""
+
+    code = "GAR-4007"
+
+
+# --- 5xxx: the program's own mistakes --------------------------------------------------------------------------------
+
+
+class InvalidArgument(GarrickError, ValueError):
+    """An argument has a value that can't be used."""
+
+    code = "GAR-5001"

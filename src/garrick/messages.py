@@ -1,0 +1,92 @@
+"""Messages that users see: requests with a reply type, and the notices of the system.
+
+Notices go to ``@on`` handlers and hooks, never to an overridden ``receive``. All are immutable and picklable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from garrick.address import Address
+
+R = TypeVar("R")
+
+
+class Request(Generic[R]):
+    """Base of messages that are asked; ``R`` is the type of the reply, which ``ask`` then infers."""
+
+    __slots__ = ()
+
+
+class Notice:
+    """Base of what the system tells an actor of its own accord."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class ChildExited(Notice):
+    """A child has ended; told once to its parent.
+
+    Attributes:
+        child: the address, which from now on leads to dead letters.
+        reason: ``stopped``, ``failed``, ``worker lost``, ``system lost``, ``capability lost``, ``refused``.
+        detail: one sentence for a person, e.g. the exception.
+        error: the exception of a failed child, when it can be pickled.
+        name: the name given at spawn, if any.
+    """
+
+    child: Address[Any]
+    reason: str
+    detail: str = ""
+    error: BaseException | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Terminated(Notice):
+    """A watched actor has ended; told once to each watcher. Reasons as in ChildExited."""
+
+    actor: Address[Any]
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Poisoned(Notice):
+    """A message that this actor sent made its receiver fail, or could not be decoded there.
+
+    Attributes:
+        message: the message (None when only its remains are known).
+        error: what the handler raised.
+        target: who was to handle it.
+    """
+
+    message: Any
+    error: BaseException
+    target: Address[Any] | None = None
+
+
+@dataclass(frozen=True)
+class CapabilityLost(Notice):
+    """The hosting system no longer has a capability that this actor requires; the actor ends after this notice."""
+
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that nobody handled, as subscribers of dead letters receive it.
+
+    Attributes:
+        message: the message; None if it could not be decoded where it died.
+        target: where it was meant to go.
+        sender: who sent it, if anybody.
+        reason: ``stopped``, ``failed``, ``unhandled``, ``unknown``, ``worker lost``, ``late reply``, ``mailbox full``, ...
+    """
+
+    message: Any
+    target: Address[Any]
+    sender: Address[Any] | None
+    reason: str

@@ -1,0 +1,62 @@
+"""Requirements of an actor class against the capabilities of a system.
+
+Pure functions over plain data. A requirement is a mapping key -> wanted value; ``True`` means the key must be there and truthy.
+A class may add ``@requires`` and a static ``can_run_on(capabilities) -> bool``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type)
+Capabilities = Mapping[str, Any]
+
+_ATTRIBUTE = "__garrick_requires__"
+
+
+def requires(*keys: str, **values: Any) -> Callable[[C], C]:
+    """Class decorator: the actor runs only on systems that have these capabilities.
+
+    Args:
+        keys: capabilities that must be present and truthy.
+        values: capabilities that must have exactly this value.
+    """
+
+    def mark(cls: C) -> C:
+        wanted = dict(getattr(cls, _ATTRIBUTE, {}))
+        wanted.update(dict.fromkeys(keys, True))
+        wanted.update(values)
+        setattr(cls, _ATTRIBUTE, wanted)
+        return cls
+
+    return mark
+
+
+def requirements_of(cls: type | None, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All requirements of a class, with those of one spawn on top."""
+    wanted = dict(getattr(cls, _ATTRIBUTE, {}))
+    if extra:
+        wanted.update(extra)
+    return wanted
+
+
+def missing(wanted: Mapping[str, Any], capabilities: Capabilities) -> tuple[str, ...]:
+    """The requirements that ``capabilities`` don't meet, each as text for a person; empty when all are met."""
+    lacking = []
+    for key, value in wanted.items():
+        have = capabilities.get(key)
+        if value is True:
+            if not have:
+                lacking.append(key)
+        elif have != value:
+            lacking.append(f"{key}={value!r} (has {have!r})" if key in capabilities else f"{key}={value!r}")
+    return tuple(lacking)
+
+
+def fits(cls: type | None, wanted: Mapping[str, Any], capabilities: Capabilities) -> bool:
+    """Whether an actor of this class may run on a system with these capabilities."""
+    if missing(wanted, capabilities):
+        return False
+    check = getattr(cls, "can_run_on", None)
+    return bool(check(capabilities)) if check is not None else True

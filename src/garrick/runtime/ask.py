@@ -1,0 +1,168 @@
+"""`Slot`: one pending ask, from the send of the question to its answer, failure, time-out or cancellation.
+
+Owns the rule that an ask ends exactly once; whatever comes later is a dead letter (``late reply``). Completion may come from any
+thread. Also owns the wait-for graph of one process: a cycle is an `AskDeadlock` at once (cycles across processes end by the
+time-out).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from garrick.address import Address, ReplyAddress
+from garrick.errors import ActorGone, AskCancelled, AskDeadlock, AskTimeout
+
+if TYPE_CHECKING:
+    from garrick.runtime.cell import Cell
+    from garrick.runtime.runtime import Runtime
+
+_lock = threading.Lock()
+"""Guards the one moment in which a slot becomes done; held for a few instructions."""
+
+
+class Slot:
+    """The state of one ask. ``target`` is who was asked, ``asker`` the asking cell (None for a program)."""
+
+    __slots__ = ("_callbacks", "_failure", "_value", "address", "asker", "deadline", "done", "runtime", "target", "timeout")
+
+    def __init__(self, runtime: Runtime, target: Address[Any], timeout: float, asker: Cell | None) -> None:
+        self.runtime = runtime
+        self.target = target
+        self.timeout = timeout
+        self.deadline = runtime.clock.now() + timeout
+        self.asker = asker
+        self.done = False
+        self.address = ReplyAddress(runtime.system, runtime.number, 0, self)
+        self._value: Any = None
+        self._failure: BaseException | None = None
+        self._callbacks: list[Callable[[], None]] = []
+
+    # --- being answered ---------------------------------------------------------------------------------------------
+
+    def complete(self, value: Any, failure: BaseException | None = None) -> bool:
+        """Give the answer or the failure; False when the ask had ended before."""
+        with _lock:
+            if self.done:
+                return False
+            self._value, self._failure = value, failure
+            self.done = True
+            callbacks, self._callbacks = self._callbacks, []
+        serial = self.address.serial
+        if serial:
+            self.runtime.slots.pop(serial, None)
+        for callback in callbacks:
+            callback()
+        return True
+
+    def expose(self) -> None:
+        """The reply address leaves the process: make it findable by number."""
+        with _lock:
+            if self.address.serial == 0:
+                self.address.serial = self.runtime.next_serial()
+                if not self.done:
+                    self.runtime.slots[self.address.serial] = self
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call back once when done; at once if it is."""
+        with _lock:
+            if not self.done:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def wait(self) -> Any:
+        """Block the calling thread until done; see `garrick.reply.Reply.result`."""
+        if not self.done:
+            asker = self.asker
+            if asker is None:
+                in_time = self.runtime.scheduler.wait(self, self.deadline)
+            else:
+                self._enter(asker)
+                try:
+                    in_time = self.runtime.scheduler.wait(self, self.deadline)
+                finally:
+                    asker.waits.remove(self)
+            if not in_time:
+                self.expire()
+        return self.outcome()
+
+    async def wait_async(self) -> Any:
+        """Await the answer on the running event loop."""
+        if self.done:
+            return self.outcome()
+        import asyncio  # late: programs without async handlers never load it
+
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def finish() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def finish_soon() -> None:
+            try:
+                loop.call_soon_threadsafe(finish)
+            except RuntimeError:
+                pass  # the loop has been closed: its system ended, and nobody waits any more
+
+        asker = self.asker
+        if asker is not None:
+            self._enter(asker)
+        timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
+        self.on_done(finish_soon)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        finally:
+            timer.cancel()
+            if asker is not None:
+                asker.waits.remove(self)
+        return self.outcome()
+
+    def outcome(self) -> Any:
+        """The answer of a finished ask, or its failure raised."""
+        if self._failure is not None:
+            raise self._failure
+        return self._value
+
+    def expire(self) -> None:
+        """The time is over."""
+        self.complete(None, AskTimeout(*_timeout_text(self)))
+
+    def cancel(self) -> None:
+        """The asker no longer wants the answer."""
+        self.complete(None, AskCancelled(f"the ask to {self.target} was cancelled"))
+
+    def gone(self, reason: str, *, outcome_unknown: bool = False) -> bool:
+        """The target can't answer any more."""
+        text = f"{self.target} can't answer: {reason}"
+        if outcome_unknown:
+            text += "; whether it handled the message is not known"
+        return self.complete(None, ActorGone(text, reason=reason, outcome_unknown=outcome_unknown))
+
+    def _enter(self, asker: Cell) -> None:
+        # First join the graph, then look: of two actors that begin to wait for each other, the second one sees the first.
+        asker.waits.append(self)
+        seen = {id(asker)}
+        todo = [self]
+        while todo:
+            cell = todo.pop().target._cell
+            if cell is asker:
+                asker.waits.remove(self)
+                self.complete(None, AskDeadlock(f"{asker.address} asks {self.target}, which waits for {asker.address}"))
+                raise self._failure  # type: ignore[misc]
+            if cell is not None and id(cell) not in seen:
+                seen.add(id(cell))
+                todo.extend(slot for slot in tuple(cell.waits) if not slot.done)
+
+
+def _timeout_text(slot: Slot) -> tuple[str]:
+    cell = slot.target._cell
+    where = cell.whereabouts() if cell is not None else f"it was sent to process {slot.target.process} of {slot.target.system}"
+    return (f"no answer from {slot.target} within {slot.timeout:g} s; {where}",)

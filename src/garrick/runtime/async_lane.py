@@ -1,0 +1,132 @@
+"""Async handlers of one runtime: ONE event loop, pinned to one thread for its life, started by the first coroutine.
+
+Stepping one loop from changing threads breaks libraries that keep locks or thread locals across an ``await``, and a blocking async
+handler would take the whole worker along; so it has a thread of its own. Hops between the lane and the loop are batched: one wake-up
+carries everything that is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from garrick.address import ReplyAddress
+from garrick.runtime import lifecycle
+
+if TYPE_CHECKING:
+    from garrick.runtime.cell import Cell
+    from garrick.runtime.runtime import Runtime
+
+ASYNC_BURST = 32
+"""Messages that one task handles before its actor goes back to the lane."""
+
+
+class AsyncLane:
+    """Runs coroutines of held cells and posts them back as released."""
+
+    def __init__(self, runtime: Runtime, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.runtime = runtime
+        self._due: deque[tuple[Cell, Coroutine[Any, Any, Any], Any, lifecycle.Done]] = deque()
+        self._scheduled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: threading.Thread | None = None
+        if loop is None:
+            loop = _new_loop()
+            self._thread = threading.Thread(target=self._run, name="garrick-async", daemon=True)
+        self.loop = loop
+        if self._thread is not None:
+            self._thread.start()
+
+    def submit(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: lifecycle.Done) -> None:
+        """Run ``coroutine`` for a held cell; any thread."""
+        self._due.append((cell, coroutine, context, done))
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self.loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:  # closed: the system is ending
+                self._due.clear()
+                coroutine.close()
+
+    def close(self, timeout: float) -> bool:
+        """Cancel what still runs and end the thread; False when something did not end in time."""
+        if self._thread is None:
+            return not self._tasks
+        self.loop.call_soon_threadsafe(self._cancel_all)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+        def stop_when_empty(_task: asyncio.Task[None] | None = None) -> None:
+            if not self._tasks:
+                self.loop.stop()
+
+        for task in list(self._tasks):
+            task.add_done_callback(stop_when_empty)
+        stop_when_empty()
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        due = self._due
+        while due:
+            cell, coroutine, context, done = due.popleft()
+            if cell.context is None:
+                cell.context = contextvars.copy_context()
+            task = self.loop.create_task(self._step(cell, coroutine, context, done), context=cell.context)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _step(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: lifecycle.Done) -> None:
+        runtime = self.runtime
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = await coroutine
+            if done is lifecycle.handled_async and lifecycle.is_coroutine_class(type(cell.actor)):
+                context, result, error = await self._burst(cell, context, result)
+        except BaseException as raised:  # SystemExit and KeyboardInterrupt would end the loop
+            error = raised
+        runtime.post(runtime.released, (cell, done, context, result, error))
+
+    async def _burst(self, cell: Cell, envelope: Any, result: Any) -> tuple[Any, Any, BaseException | None]:
+        """Handle what has come meanwhile without going back to the lane; returns the last envelope and its outcome."""
+        queue = cell.queue
+        for _ in range(ASYNC_BURST):
+            if cell.stop_asked or not queue or queue[0][0] is not cell:
+                break
+            # The last outcome is settled here, because only the new one goes back.
+            if cell.replies and type(envelope[2]) is ReplyAddress:
+                cell.answer(envelope[2], result)
+            envelope = queue.popleft()
+            cell.sender = envelope[2]
+            try:
+                result = cell.handle(envelope[1], envelope[2])
+                if type(result) is CoroutineType:
+                    result = await result
+            except BaseException as error:
+                return envelope, None, error
+        return envelope, result, None
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # the extra `fast`
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

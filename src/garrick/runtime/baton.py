@@ -1,0 +1,446 @@
+"""The baton: one thread of a worker runs the lane, and a handler that blocks does not stop the others.
+
+Owns the threads of a runtime. One thread, the *holder*, runs envelopes, timers and the poller (links). A monitor sees that one step
+of user code has kept the holder too long and gives the baton to a spare thread, as Go's sysmon does for a blocked P. The rules that make
+this safe:
+
+1. One `Tenure` object per holder. A shared state word gave two holders and a dead worker in the prototype.
+2. Take-over only while the holder is in *user* code (``tenure.envelope`` is set), never inside the runtime.
+3. The holder writes "left user code" (``envelope = None``) and then reads ``lost``; the monitor writes ``lost`` and then reads
+   ``envelope``. With the interpreter's lock one of the two sees the other; the rest is decided under the lock of this object.
+4. A detached thread touches nothing: the result of its step goes back through the lane (`Runtime.released`).
+
+What does not block pays two attribute stores and one load per message for all this.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from garrick.ports import Poller, Waitable
+from garrick.runtime import lifecycle
+from garrick.runtime.cell import ENDED, Cell
+from garrick.runtime.classes import CPU, INLINE, ClassProfile
+from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
+
+if TYPE_CHECKING:
+    from garrick.runtime.runtime import Runtime
+
+log = logging.getLogger("garrick")
+
+LOOK_FAST = 0.001
+"""Seconds between two looks of the monitor after a hand-over."""
+LOOK_SLOW = 0.004
+"""Otherwise, while the holder is busy."""
+FAST_LOOKS = 200
+"""How many fast looks follow a hand-over."""
+QUIET_LOOKS = 20
+"""After so many looks at an idle holder the monitor sleeps until the holder wakes it."""
+SERVICE_EVERY = 64
+"""Messages between two looks at timers and links."""
+BACKLOG = 2048
+"""Envelopes in the lane from which on actors take turns."""
+SLOW_HANDLER = 1.0
+"""Seconds after which a blocked handler is reported with its stack."""
+INLINE_DEPTH = 20
+"""How deep ``.result()`` runs the asked actor on the asker's stack."""
+
+
+class Tenure:
+    """One thread's turn as holder."""
+
+    __slots__ = ("depth", "envelope", "lost", "taken", "thread")
+
+    def __init__(self) -> None:
+        self.envelope: Any = None
+        """The step in user code; its first item is the cell."""
+        self.lost = False
+        self.taken = False
+        self.thread = 0
+        self.depth = 0
+
+
+class _Detached:
+    """A step that goes on without the baton."""
+
+    __slots__ = ("cell", "cpu", "reported", "since", "thread")
+
+    def __init__(self, cell: Cell, thread: int, since: float, cpu: float) -> None:
+        self.cell = cell
+        self.thread = thread
+        self.since = since
+        self.cpu = cpu
+        self.reported = False
+
+
+class Baton:
+    """The scheduler of workers and of ``local`` systems."""
+
+    def __init__(self, runtime: Runtime, poller: Poller, *, name: str = "garrick", slow_handler: float = SLOW_HANDLER) -> None:
+        self.runtime = runtime
+        runtime.scheduler = self
+        self.poller = poller
+        self.slow_handler = slow_handler
+        self.pool = Pool(name)
+        self.hand_overs = 0
+        self._lock = threading.Lock()
+        self._detached: dict[int, _Detached] = {}
+        self._profiles: dict[type, ClassProfile] = {}
+        self._waiters = PoolExecutor(self.pool, self._ran)
+        self._burners = OwnThread(f"{name}-cpu", self._ran)
+        self._stopping = False
+        self._ended = threading.Event()
+        self._monitor_asleep = False
+        self._monitor_wake = threading.Event()
+        self._monitor = threading.Thread(target=self._watch, name=f"{name}-monitor", daemon=True)
+
+    # --- Scheduler -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """See `garrick.ports.Scheduler`."""
+        self._give_baton()
+        self._monitor.start()
+
+    def wake(self) -> None:
+        """See `garrick.ports.Scheduler`."""
+        self.runtime.idle = False
+        self.poller.wake()
+
+    def stop(self, timeout: float) -> bool:
+        """See `garrick.ports.Scheduler`."""
+        self._stopping = True
+        self.wake()
+        self._monitor_wake.set()
+        ended = self._ended.wait(timeout)
+        self._burners.close()
+        if self.runtime.async_lane is not None:
+            ended = self.runtime.async_lane.close(timeout) and ended
+        left = self.pool.close(timeout)
+        self._monitor.join(timeout)
+        self.poller.close()
+        return ended and not left
+
+    def place(self, cell: Cell) -> None:
+        """Choose where the steps of a new actor run."""
+        if cell.spec.isolation == "thread":
+            self._pin(cell, OwnThread(f"{self.pool.name}-actor"))
+            return
+        profile = self._profiles.get(cell.spec.actor_class)
+        if profile is not None and profile.mode != INLINE:
+            self._pin(cell, self._burners if profile.mode == CPU else self._waiters)
+
+    def wait(self, ready: Waitable, deadline: float | None) -> bool:
+        """See `garrick.ports.Scheduler`."""
+        tenure = self.runtime.tenure
+        me = threading.get_ident()
+        if tenure.thread == me and tenure.envelope is not None:
+            if self._inline(tenure, ready):
+                return True
+            self._yield(tenure)
+        self.pool.exempt(+1)
+        try:
+            return _block(ready, deadline, self.runtime.clock.now)
+        finally:
+            self.pool.exempt(-1)
+
+    def lost_baton(self, tenure: Tenure) -> bool:
+        """The holder has left user code and saw ``lost``: is the baton really gone?"""
+        with self._lock:
+            if not tenure.taken:
+                tenure.lost = False
+                return False
+        self._reattach(threading.get_ident())
+        return True
+
+    # --- holding ----------------------------------------------------------------------------------------------------------
+
+    def _give_baton(self) -> None:
+        tenure = Tenure()
+        self.runtime.tenure = tenure
+        self.pool.submit_now(lambda: self._hold(tenure))
+
+    def _hold(self, tenure: Tenure) -> None:
+        tenure.thread = threading.get_ident()
+        try:
+            self._run(tenure)
+        except BaseException:  # the runtime's own error: say so loudly, the worker can't go on
+            log.critical("internal error of the runtime; its lane stops", exc_info=True)
+            self._stopping = True
+            self._ended.set()
+            raise
+
+    def _run(self, tenure: Tenure) -> None:
+        # The hot path. Everything that is not needed for a plain message to a plain actor is behind one of three tests:
+        # `queue`, `lost`, `result`.
+        runtime = self.runtime
+        lane, pop, control = runtime.lane, runtime.lane.popleft, runtime.control
+        left = SERVICE_EVERY
+        while True:
+            try:
+                envelope = pop()
+            except IndexError:
+                if not self._rest():
+                    return
+                left = SERVICE_EVERY
+                continue
+            cell, message, sender = envelope
+            if cell.queue is not None:
+                if cell is control:
+                    if message(sender):
+                        return
+                else:
+                    runtime.enqueue(cell, envelope)
+            else:
+                cell.sender = sender
+                tenure.envelope = envelope
+                try:
+                    result = cell.handle(message, sender)
+                except BaseException as error:
+                    tenure.envelope = None
+                    if tenure.lost and self.lost_baton(tenure):
+                        runtime.post(runtime.released, (cell, lifecycle.handled, envelope, None, error))
+                        return
+                    if lifecycle.handled(runtime, cell, envelope, None, error):
+                        return
+                else:
+                    tenure.envelope = None
+                    if tenure.lost and self.lost_baton(tenure):
+                        runtime.post(runtime.released, (cell, lifecycle.handled, envelope, result, None))
+                        return
+                    if result is not None and type(result) is CoroutineType:
+                        runtime.go_async(cell, result, envelope, lifecycle.handled)
+                    elif cell.stop_asked and lifecycle.handled(runtime, cell, envelope, None, None):
+                        return
+            left -= 1
+            if not left:
+                left = SERVICE_EVERY
+                self.poller.busy()
+                if runtime.timers:
+                    runtime.fire_timers()
+                if len(lane) > BACKLOG:
+                    runtime.spread()
+
+    def _rest(self) -> bool:
+        """Nothing to run: serve timers and links, then sleep; False when the runtime stops."""
+        runtime = self.runtime
+        if self._stopping:
+            self._ended.set()
+            return False
+        timeout = None
+        due = runtime.timers.next_due
+        if due is not None:
+            timeout = due - runtime.clock.now()
+            if timeout <= 0:
+                runtime.fire_timers()
+                return True
+        runtime.idle = True
+        if runtime.lane or self._stopping:  # appended before `idle` was seen: nobody will wake us
+            runtime.idle = False
+            return True
+        self.poller.poll(timeout)
+        runtime.idle = False
+        if self._monitor_asleep:
+            self._monitor_wake.set()
+        return True
+
+    # --- giving the baton away ------------------------------------------------------------------------------------------------
+
+    def _take(self, tenure: Tenure, seen: Any) -> bool:
+        """Monitor: take the baton from ``tenure`` if it is still in the step ``seen``."""
+        with self._lock:
+            tenure.lost = True
+            if tenure.envelope is not seen or tenure.taken:
+                tenure.lost = tenure.taken
+                return False
+            self._detach(tenure, seen[0])
+        return True
+
+    def _yield(self, tenure: Tenure) -> None:
+        """Holder, in user code that is about to wait: give the baton up at once, never wait for the monitor."""
+        with self._lock:
+            tenure.lost = True
+            if not tenure.taken:
+                self._detach(tenure, tenure.envelope[0])
+
+    def _detach(self, tenure: Tenure, cell: Cell) -> None:
+        tenure.taken = True
+        cell.hold()
+        self._detached[tenure.thread] = _Detached(cell, tenure.thread, time.monotonic(), _thread_cpu(tenure.thread))
+        self.hand_overs += 1
+        self._give_baton()
+
+    def _reattach(self, thread: int) -> None:
+        """A detached thread has left user code: learn from it."""
+        record = self._detached.pop(thread, None)
+        if record is None:
+            return
+        wall = time.monotonic() - record.since
+        if wall < 0.0005 or record.cell.executor is not None or record.cell.state == ENDED:
+            return
+        profile = self._profile(record.cell)
+        if profile.detached(wall, _thread_cpu(thread) - record.cpu):
+            self.runtime.post(self._mode_changed, record.cell.spec.actor_class)
+
+    def _profile(self, cell: Cell) -> ClassProfile:
+        key = cell.spec.actor_class
+        profile = self._profiles.get(key)
+        if profile is None:
+            profile = self._profiles[key] = ClassProfile()
+        return profile
+
+    def _ran(self, cell: Cell, wall: float) -> None:
+        """A step ran on the pool or the CPU lane."""
+        if self._profile(cell).ran(wall):
+            self.runtime.post(self._mode_changed, cell.spec.actor_class)
+
+    def _mode_changed(self, actor_class: Any) -> None:
+        """Holder: move all actors of a class to where its handlers run now."""
+        mode = self._profiles[actor_class].mode
+        executor = None if mode == INLINE else self._burners if mode == CPU else self._waiters
+        for cell in list(self.runtime.cells.values()):
+            if cell.spec.actor_class is actor_class and cell.spec.isolation == "shared":
+                if executor is not None:
+                    self._pin(cell, executor)
+                else:
+                    cell.executor = None
+                    cell.pinned = cell.spec.mailbox is not None
+                    if not cell.busy:
+                        self.runtime.unbusy(cell)
+
+    def _pin(self, cell: Cell, executor: Executor) -> None:
+        cell.executor = executor
+        cell.pinned = True
+        if cell.queue is None:
+            cell.queue = deque()
+
+    # --- inline asks ------------------------------------------------------------------------------------------------------------
+
+    def _inline(self, tenure: Tenure, ready: Any) -> bool:
+        """Run the asked actor on this stack when nothing else waits for it; True when the answer is here.
+
+        A hop to another thread and back costs 40 us; this costs one.
+        """
+        runtime = self.runtime
+        target = ready.target._cell
+        if target is None or target.runtime is not runtime or target.queue is not None or tenure.depth >= INLINE_DEPTH:
+            return bool(ready.done)
+        lane = runtime.lane
+        if len(lane) > 16:
+            return bool(ready.done)
+        found = None
+        try:
+            for envelope in lane:
+                if envelope[0] is target:
+                    if found is not None or envelope[2] is not ready.address:
+                        return bool(ready.done)
+                    found = envelope
+        except RuntimeError:  # another thread appended meanwhile
+            return bool(ready.done)
+        if found is None:
+            return bool(ready.done)
+        saved = tenure.envelope
+        outer = saved[0]
+        with self._lock:
+            if tenure.taken:
+                return bool(ready.done)
+            tenure.lost = False
+            outer.hold()  # if the inner step is taken over, nobody may run the outer actor
+            lane.remove(found)
+            tenure.envelope = None
+        tenure.depth += 1
+        lost = runtime.run_message(target, found)
+        tenure.depth -= 1
+        if not lost:
+            tenure.envelope = saved
+            outer.busy = False
+            if not outer.queue and not outer.pinned:
+                outer.queue = None
+        return bool(ready.done)
+
+    # --- the monitor -------------------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        runtime = self.runtime
+        fast = quiet = 0
+        seen: Any = None
+        hand_overs = 0
+        while not self._stopping:
+            time.sleep(LOOK_FAST if fast else LOOK_SLOW)
+            fast = max(0, fast - 1)
+            if hand_overs != self.hand_overs:
+                hand_overs, fast = self.hand_overs, FAST_LOOKS
+            if self._detached:
+                self._report_slow()
+            tenure = runtime.tenure
+            envelope = tenure.envelope
+            if envelope is None:
+                quiet = quiet + 1 if runtime.idle else 0
+                seen = None
+                if quiet > QUIET_LOOKS and not self._detached:
+                    self._sleep()
+                    quiet = 0
+                continue
+            quiet = 0
+            # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
+            if envelope is seen:
+                if self._take(tenure, envelope):
+                    fast = FAST_LOOKS
+                seen = None
+            else:
+                seen = envelope
+        self._monitor_asleep = False
+
+    def _sleep(self) -> None:
+        self._monitor_wake.clear()
+        self._monitor_asleep = True
+        if self.runtime.idle and not self._stopping:
+            self._monitor_wake.wait()
+        self._monitor_asleep = False
+
+    def _report_slow(self) -> None:
+        now = time.monotonic()
+        for record in list(self._detached.values()):
+            if record.reported or now - record.since < self.slow_handler or record.cell.waits:
+                continue
+            record.reported = True
+            frame = sys._current_frames().get(record.thread)
+            stack = "".join(traceback.format_stack(frame)[-6:]) if frame is not None else "(no stack)"
+            log.warning(
+                "slow handler: %s %s has been running for %.1f s; other actors go on. Where it is:\n%s",
+                lifecycle.class_name(record.cell),
+                record.cell.address,
+                now - record.since,
+                stack,
+            )
+
+
+def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:
+    """Wait on the current thread, without looking at the runtime."""
+    gate = threading.Lock()
+    gate.acquire()
+    opened = threading.Lock()
+
+    def open_gate() -> None:
+        if opened.acquire(blocking=False):
+            gate.release()
+
+    ready.on_done(open_gate)
+    if deadline is None:
+        gate.acquire()
+    else:
+        gate.acquire(timeout=max(0.0, deadline - now()))
+    return ready.done
+
+
+def _thread_cpu(thread: int) -> float:
+    try:
+        return time.clock_gettime(time.pthread_getcpuclockid(thread))
+    except (OSError, ValueError):  # pragma: no cover  (the thread has ended)
+        return 0.0

@@ -1,0 +1,220 @@
+"""`Cell`: the runtime's half of one actor.
+
+Owns an actor's identity, state and relations in its process, and offers what `garrick.actor.Actor` calls. Steps of the actor's life
+are in `garrick.runtime.lifecycle`; who runs them is `garrick.runtime.runtime`.
+
+Invariants: ``queue`` is None exactly while envelopes for the actor may be run straight from the lane; ``busy`` means that one of its
+steps runs on another thread, on the event loop, or waits (back-off, name claim), so that nothing else of it may run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from garrick.address import Address, ReplyAddress
+from garrick.errors import InvalidArgument, NotAnAddress
+from garrick.reply import Reply
+from garrick.runtime.signals import Lookup, Spec, Stop, Unwatch, Watch
+from garrick.runtime.timers import Timer
+from garrick.wire.envelope import MESSAGE, REPLY, SIGNAL
+
+if TYPE_CHECKING:
+    import random
+
+    from garrick.runtime.ask import Slot
+    from garrick.runtime.pool import Executor
+    from garrick.runtime.runtime import Runtime
+    from garrick.supervision import Restarts
+
+STARTING, RUNNING, RESTARTING, STOPPING, ENDED = range(5)
+STATES = ("starting", "running", "restarting", "stopping", "ended")
+
+
+class Cell:
+    """One actor in this process. Fields that most actors never need stay None."""
+
+    __slots__ = (
+        "actor",
+        "address",
+        "answered",
+        "busy",
+        "children",
+        "context",
+        "ending",
+        "executor",
+        "handle",
+        "notify",
+        "parent",
+        "pinned",
+        "queue",
+        "replies",
+        "restarts",
+        "runtime",
+        "scheduled",
+        "sender",
+        "spec",
+        "state",
+        "stop_asked",
+        "stop_notify",
+        "timers",
+        "waits",
+        "watchers",
+        "watching",
+    )
+
+    def __init__(self, runtime: Runtime, address: Address[Any], spec: Spec, parent: Address[Any]) -> None:
+        self.runtime = runtime
+        self.address = address
+        self.spec = spec
+        self.parent = parent
+        self.actor: Any = None
+        self.handle: Any = None
+        """The bound method that takes ``(message, sender)``."""
+        self.replies = False
+        """Whether what a handler returns is the reply (``@on`` handlers)."""
+        self.queue: Any = None
+        self.busy = False
+        self.scheduled = False
+        self.pinned = False
+        """Whether the queue stays even when it is empty (bounded mailbox, or an executor)."""
+        self.state = STARTING
+        self.sender: Address[Any] | None = None
+        self.answered: Any = None
+        self.stop_asked = False
+        self.stop_notify: list[Address[Any]] | None = None
+        self.notify: Address[Any] | None = None
+        self.children: dict[Address[Any], str | None] | None = None
+        self.watchers: dict[Address[Any], None] | None = None
+        self.watching: set[Address[Any]] | None = None
+        self.timers: set[Timer] | None = None
+        self.restarts: Restarts | None = None
+        self.context: Any = None
+        self.ending: tuple[str, BaseException | None] | None = None
+        self.executor: Executor | None = None
+        self.waits: list[Slot] = []
+
+    # --- used by the runtime ------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """From now on nothing of the actor runs from the lane; what arrives waits in the queue."""
+        self.busy = True
+        if self.queue is None:
+            self.queue = deque()
+
+    def whereabouts(self) -> str:
+        """One sentence for `AskTimeout`: what the actor is doing and how much waits."""
+        waiting = len(self.queue) if self.queue is not None and self.state != ENDED else 0
+        if self.waits:
+            doing = f"it waits for {self.waits[-1].target}"
+        elif self.busy:
+            doing = "its handler is still running" if self.state == RUNNING else f"it is {STATES[self.state]}"
+        else:
+            doing = f"it is {STATES[self.state]}"
+        return f"{doing}, {waiting} messages wait"
+
+    # --- used by Actor ------------------------------------------------------------------------------------------------
+
+    def spawn(
+        self,
+        actor_class: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None,
+        requires: Any,
+        supervision: Any,
+        isolation: str,
+        mailbox: Any,
+    ) -> Address[Any]:
+        """See `garrick.actor.Actor.spawn`."""
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        if self.children is None:
+            self.children = {}
+        return self.runtime.spawn(spec, self.address, children=self.children)
+
+    def ask(self, target: Address[Any], message: Any, timeout: float) -> Reply[Any]:
+        """See `garrick.actor.Actor.ask`."""
+        return self.runtime.ask(target, message, timeout, self)
+
+    def reply(self, message: Any) -> None:
+        """See `garrick.actor.Actor.reply`."""
+        sender = self.sender
+        if sender is None:
+            raise InvalidArgument("there is nobody to reply to: the message came from the program by a plain send")
+        self.answered = sender
+        self.runtime.route(sender, message, self.address, REPLY if type(sender) is ReplyAddress else MESSAGE)
+
+    def defer(self) -> Address[Any]:
+        """See `garrick.actor.Actor.defer`."""
+        sender = self.sender
+        if sender is None:
+            raise InvalidArgument("there is nobody to reply to: the message came from the program by a plain send")
+        self.answered = sender
+        return sender
+
+    def answer(self, sender: ReplyAddress, value: Any) -> None:
+        """Give what an ``@on`` handler returned to the asker, unless the handler did so itself or deferred."""
+        if self.answered is sender:
+            return
+        slot = sender.slot
+        if slot is not None:
+            slot.complete(value)
+        else:
+            self.runtime.route(sender, value, self.address, REPLY)
+
+    def unhandled(self, message: Any, sender: Address[Any] | None) -> None:
+        """No ``@on`` handler takes this message."""
+        self.runtime.undeliverable(self.address, message, sender, "unhandled")
+
+    def stop(self, target: Address[Any] | None) -> None:
+        """See `garrick.actor.Actor.stop`."""
+        if target is None or target == self.address:
+            self.stop_asked = True
+        else:
+            self.runtime.route(_address(target), Stop(), self.address, SIGNAL)
+
+    def watch(self, target: Address[Any]) -> None:
+        """See `garrick.actor.Actor.watch`."""
+        if self.watching is None:
+            self.watching = set()
+        if _address(target) not in self.watching:
+            self.watching.add(target)
+            self.runtime.route(target, Watch(self.address), self.address, SIGNAL)
+
+    def unwatch(self, target: Address[Any]) -> None:
+        """See `garrick.actor.Actor.unwatch`."""
+        if self.watching is not None and _address(target) in self.watching:
+            self.watching.discard(target)
+            self.runtime.route(target, Unwatch(self.address), self.address, SIGNAL)
+
+    def after(self, delay: float, message: Any, period: float | None, keep: bool) -> Timer:
+        """See `garrick.actor.Actor.after` and ``every``."""
+        if delay < 0 or (period is not None and period <= 0):
+            raise InvalidArgument(f"a timer can't run backwards: {delay!r} s")
+        timer = Timer(self, self.runtime.clock.now() + delay, message, period, keep)
+        if self.timers is None:
+            self.timers = set()
+        self.timers.add(timer)
+        self.runtime.post(self.runtime.arm, timer)
+        return timer
+
+    def lookup(self, name: str, timeout: float) -> Reply[Any]:
+        """See `garrick.actor.Actor.lookup`."""
+        return self.runtime.ask(self.runtime.admin, Lookup(name), timeout, self, SIGNAL)
+
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """See `garrick.actor.Actor.log`."""
+        cls = type(self.actor)
+        extra = {"garrick_system": self.address.system, "garrick_actor": str(self.address), "garrick_class": cls.__qualname__}
+        return logging.LoggerAdapter(logging.getLogger(cls.__module__), extra)
+
+    def random(self) -> random.Random:
+        """See `garrick.actor.Actor.random`."""
+        return self.runtime.random.stream(str(self.address))
+
+
+def _address(target: Any) -> Address[Any]:
+    if not isinstance(target, Address):
+        raise NotAnAddress(f"{target!r} is no Address")
+    return target

@@ -1,0 +1,190 @@
+"""Threads of one runtime: a pool that grows on demand, and lanes that run one job at a time.
+
+Threads are daemons, because a handler that never returns must not keep the program alive; `close` waits for the idle ones.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+Job = Callable[[], None]
+
+
+class Pool:
+    """Runs jobs on idle threads; makes a new thread when none is idle and fewer than ``limit`` run.
+
+    Beyond the limit jobs wait their turn, first come first served. `submit_now` has no limit: it is for the baton, which must always
+    find a thread. Jobs must not raise.
+    """
+
+    def __init__(self, name: str, limit: int = 512) -> None:
+        self.name = name
+        self.limit = limit
+        self._lock = threading.Lock()
+        self._idle: deque[_Thread] = deque()
+        self._waiting: deque[Job] = deque()
+        self._threads: set[_Thread] = set()
+        self._exempt = 0
+        self._closed = False
+
+    def submit(self, job: Job) -> None:
+        """Run ``job`` soon on some thread."""
+        with self._lock:
+            if self._idle:
+                self._idle.pop().give(job)
+            elif len(self._threads) - self._exempt < self.limit:
+                self._new(job)
+            else:
+                self._waiting.append(job)
+
+    def submit_now(self, job: Job) -> None:
+        """Run ``job`` at once, on a new thread if necessary."""
+        with self._lock:
+            if self._idle:
+                self._idle.pop().give(job)
+            else:
+                self._new(job)
+
+    def exempt(self, change: int) -> None:
+        """A thread begins (+1) or ends (-1) to wait for an answer: it does not count, or the pool would deadlock."""
+        with self._lock:
+            self._exempt += change
+            if change > 0 and self._waiting and not self._idle:
+                self._new(self._waiting.popleft())
+
+    def close(self, timeout: float) -> list[str]:
+        """End the idle threads, wait up to ``timeout`` s for the others; the names of those that are still in user code."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+            for thread in self._idle:
+                thread.give(None)
+            self._idle.clear()
+            threads = [t for t in self._threads if t is not threading.current_thread()]
+        for thread in threads:
+            thread.join(timeout)
+            timeout = 0.0 if thread.is_alive() else timeout
+        return [t.name for t in threads if t.is_alive()]
+
+    def _new(self, job: Job) -> None:
+        thread = _Thread(self, job)
+        self._threads.add(thread)
+        thread.start()
+
+    def _next(self, thread: _Thread) -> bool:
+        """The thread has finished a job; False when it should end."""
+        with self._lock:
+            if self._waiting:
+                thread.give(self._waiting.popleft())
+            elif self._closed:
+                self._threads.discard(thread)
+                return False
+            else:
+                self._idle.append(thread)
+            return True
+
+
+class _Thread(threading.Thread):
+    def __init__(self, pool: Pool, job: Job) -> None:
+        super().__init__(name=pool.name, daemon=True)
+        self._pool = pool
+        self._job: Job | None = job
+        self._go = threading.Lock()
+        self._go.acquire()
+
+    def give(self, job: Job | None) -> None:
+        self._job = job
+        self._go.release()
+
+    def run(self) -> None:
+        while True:
+            job, self._job = self._job, None
+            if job is None:
+                break
+            job()
+            del job
+            if not self._pool._next(self):
+                return
+            self._go.acquire()
+        with self._pool._lock:
+            self._pool._threads.discard(self)
+
+
+class Executor:
+    """Where the steps of some actors run instead of on the baton: a thread pool, or one thread in order."""
+
+    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
+        """Run ``call(cell, context)`` for a held cell, then post the step as released."""
+        raise NotImplementedError
+
+    def retire(self, cell: Any) -> None:
+        """The actor has ended."""
+
+
+class PoolExecutor(Executor):
+    """Steps of classes that wait (sleep, blocking I/O)."""
+
+    def __init__(self, pool: Pool, after: Callable[[Any, float], None]) -> None:
+        self._pool = pool
+        self._after = after
+
+    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
+        """See Executor."""
+        self._pool.submit(lambda: run_step(cell, call, context, done, self._after))
+
+
+class OwnThread(Executor):
+    """One thread for one actor, for life (``isolation="thread"``), or for all long burners (the CPU lane)."""
+
+    def __init__(self, name: str, after: Callable[[Any, float], None] | None = None) -> None:
+        self._jobs: deque[tuple[Any, ...] | None] = deque()
+        self._some = threading.Semaphore(0)
+        self._after = after
+        self._name = name
+        self.thread: threading.Thread | None = None
+
+    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
+        """See Executor."""
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self.thread.start()
+        self._jobs.append((cell, call, context, done, self._after))
+        self._some.release()
+
+    def retire(self, cell: Any) -> None:
+        """See Executor."""
+        if self._after is None:
+            self.close()
+
+    def close(self) -> None:
+        """End the thread after what it has to do."""
+        self._jobs.append(None)
+        self._some.release()
+
+    def _run(self) -> None:
+        while True:
+            self._some.acquire()
+            job = self._jobs.popleft()
+            if job is None:
+                return
+            run_step(*job)
+            del job
+
+
+def run_step(cell: Any, call: Any, context: Any, done: Any, after: Callable[[Any, float], None] | None) -> None:
+    """Run one step of a held cell on the current thread; its outcome goes back through the lane."""
+    runtime = cell.runtime
+    clock = runtime.clock
+    error: BaseException | None = None
+    result = None
+    began = clock.now()
+    try:
+        result = call(cell, context)
+    except BaseException as raised:
+        error = raised
+    if after is not None:
+        after(cell, clock.now() - began)
+    runtime.post(runtime.released, (cell, done, context, result, error))

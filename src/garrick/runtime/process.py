@@ -1,0 +1,173 @@
+"""Signals to a process as a whole (serial 0): views, losses, names, shutdown, status.
+
+Every function runs on the holder of the baton; those that may run user code return True when the baton was lost in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from garrick.address import Address, ReplyAddress
+from garrick.messages import CapabilityLost, ChildExited, Terminated
+from garrick.requirements import missing, requirements_of
+from garrick.runtime import lifecycle
+from garrick.runtime.cell import ENDED, STATES, Cell
+from garrick.runtime.signals import (
+    NameAnswer,
+    ProcessLost,
+    Shutdown,
+    StatusWanted,
+    SubscribeDeadLetters,
+    SystemLost,
+    Told,
+    View,
+)
+from garrick.wire.envelope import REPLY
+
+if TYPE_CHECKING:
+    from garrick.runtime.runtime import Runtime
+
+log = logging.getLogger("garrick")
+
+
+def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> bool:
+    """One signal for the process."""
+    if isinstance(message, NameAnswer):
+        return lifecycle.name_answered(runtime, message)
+    if isinstance(message, View):
+        _on_view(runtime, message)
+    elif isinstance(message, ProcessLost):
+        lost = set(message.processes)
+        _on_loss(runtime, lambda a: a.system == runtime.system and a.process in lost, message.reason, message.detail)
+    elif isinstance(message, SystemLost):
+        _on_loss(runtime, lambda a: a.system == message.system, message.reason, message.detail)
+    elif isinstance(message, SubscribeDeadLetters):
+        if message.active:
+            runtime.dead_letter_listeners[message.subscriber] = None
+        else:
+            runtime.dead_letter_listeners.pop(message.subscriber, None)
+    elif isinstance(message, StatusWanted):
+        if sender is not None:
+            runtime.route(sender, status(runtime), runtime.address, REPLY)
+    elif isinstance(message, Shutdown):
+        shutdown(runtime)
+    else:
+        runtime.undeliverable(runtime.address, message, sender, "unhandled")
+    return False
+
+
+def _on_view(runtime: Runtime, view: View) -> None:
+    runtime.view = view
+    runtime.aliases = view.aliases
+    own = view.systems.get(runtime.system)
+    if own is None or own.capabilities == runtime.capabilities:
+        return
+    runtime.capabilities = own.capabilities
+    for cell in list(runtime.cells.values()):
+        if cell.actor is None:
+            continue
+        lacking = missing(requirements_of(type(cell.actor), cell.spec.requires), own.capabilities)
+        check = getattr(type(cell.actor), "can_run_on", None)
+        if lacking or (check is not None and not check(own.capabilities)):
+            runtime.post(runtime.signal, (cell, Told(CapabilityLost(lacking)), None))
+            runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="capability lost"), None))
+
+
+def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
+    """Processes or a system are gone: everything here that hangs on them learns it."""
+    for slot in list(runtime.slots.values()):
+        if hit(slot.target):
+            slot.gone(reason, outcome_unknown=True)
+    for cell in list(runtime.cells.values()):
+        for child in tuple(cell.children or ()):
+            if hit(child):
+                exited = ChildExited(child, reason, detail, name=cell.children and cell.children.get(child))
+                runtime.post(runtime.signal, (cell, Told(exited), None))
+        for watched in tuple(cell.watching or ()):
+            if hit(watched):
+                runtime.post(runtime.signal, (cell, Told(Terminated(watched, reason, detail)), None))
+        if hit(cell.parent) and cell.parent.serial != 0:
+            # The parent's end reaches its children also when its process could not say good-bye.
+            runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="parent lost"), None))
+        if cell.watchers:
+            for watcher in [w for w in cell.watchers if hit(w)]:
+                del cell.watchers[watcher]
+    for listener in [a for a in runtime.dead_letter_listeners if hit(a)]:
+        del runtime.dead_letter_listeners[listener]
+    runtime.give_up_held(hit, reason)
+
+
+def shutdown(runtime: Runtime) -> None:
+    """End all actors, parents last; `Runtime.on_shutdown` is called when none is left."""
+    runtime.ending = True
+    tops = [cell for cell in runtime.cells.values() if cell.parent.serial == 0 or cell.parent.process != runtime.number]
+    for cell in tops:
+        runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="stopped"), None))
+    cell_ended(runtime)
+
+
+def cell_ended(runtime: Runtime) -> None:
+    """See whether the last actor of an ending process has gone."""
+    if runtime.ending and not runtime.cells:
+        runtime.on_shutdown()
+
+
+def abandon(runtime: Runtime) -> list[str]:
+    """The process ends now: pending asks fail; returns the actors that had not ended, as text."""
+    for slot in list(runtime.slots.values()):
+        slot.gone("system stopped", outcome_unknown=True)
+    return [f"{cell_class(cell)} {cell.address}: {cell.whereabouts()}" for cell in list(runtime.cells.values())]
+
+
+def cell_class(cell: Cell) -> str:
+    """The class of a cell's actor as text."""
+    cls = cell.spec.actor_class if cell.actor is None else type(cell.actor)
+    return cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def status(runtime: Runtime) -> dict[str, Any]:
+    """What is known in this process: actors, mailboxes, dead letters. Plain data; lists are bounded."""
+    waiting: Counter[int] = Counter()
+    for envelope in list(runtime.lane):
+        if envelope[0] is not runtime.control:
+            waiting[id(envelope[0])] += 1
+    actors = []
+    for cell in list(runtime.cells.values())[:1000]:
+        queued = len(cell.queue) if cell.queue is not None and cell.state != ENDED else 0
+        actors.append(
+            {
+                "address": str(cell.address),
+                "class": cell_class(cell),
+                "name": cell.spec.name,
+                "state": STATES[cell.state],
+                "mailbox": queued + waiting[id(cell)],
+                "busy": cell.busy,
+                "waits_for": str(cell.waits[-1].target) if cell.waits else None,
+                "parent": str(cell.parent),
+            }
+        )
+    letters = [
+        {
+            "reason": letter.reason,
+            "message": type(letter.message).__name__,
+            "target": str(letter.target),
+            "sender": None
+            if letter.sender is None
+            else ("ask" if isinstance(letter.sender, ReplyAddress) else str(letter.sender)),
+        }
+        for letter in list(runtime.dead_letters)[-20:]
+    ]
+    return {
+        "process": runtime.number,
+        "actors": len(runtime.cells),
+        "actor_list": actors,
+        "mailbox": len(runtime.lane) + sum(a["mailbox"] for a in actors),
+        "asks": len(runtime.slots),
+        "timers": len(runtime.timers),
+        "dead_letters": dict(runtime.dead_letter_count),
+        "dead_letter_list": letters,
+    }
+
+

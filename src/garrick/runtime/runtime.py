@@ -1,0 +1,571 @@
+"""`Runtime`: the actors of one process and the lane that their messages run through.
+
+Owns the lane (one FIFO of envelopes ``(cell, message, sender)``), the table of cells, routing, and dead letters. It does not know who
+runs the lane (`garrick.ports.Scheduler`), nor how messages leave the process (`garrick.ports.Outbound`).
+
+Who may touch what: `append`, `route`, `ask`, `spawn`, `deliver` may be called from any thread. Everything else happens on the *holder*
+of the baton, which runs one envelope at a time; other threads reach it with `post`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Mapping
+from types import CoroutineType
+from typing import Any
+
+from garrick.address import COUNTER_BITS, Address, ReplyAddress, control
+from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemStopped, UnpicklableMessage
+from garrick.messages import DeadLetter
+from garrick.ports import Clock, Outbound, Random, Scheduler
+from garrick.reply import Reply
+from garrick.runtime import lifecycle, process
+from garrick.runtime.ask import Slot
+from garrick.runtime.cell import ENDED, STOPPING, Cell
+from garrick.runtime.signals import (
+    Signal,
+    Spawn,
+    Spec,
+    StartProcess,
+    Unwatch,
+    View,
+    Watch,
+)
+from garrick.runtime.timers import Timer, TimerHeap
+from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
+
+log = logging.getLogger("garrick")
+
+BURST = 64
+"""Envelopes that one actor may handle from its own queue before others get their turn."""
+TOMBSTONES = 10_000
+"""Ended actors whose reason is remembered."""
+HELD_SECONDS = 10.0
+"""How long a message waits for the spawn of its target, which travels on another way."""
+
+Placement = Callable[[Any, Mapping[str, Any], "Runtime"], tuple[str, int]]
+"""``(actor class, requirements, runtime) -> (system, process)``; raises `NoCapableSystem`."""
+
+
+class _Tenure:
+    """Stands in for a holder's tenure while nobody runs the lane, and in schedulers that never take it over."""
+
+    __slots__ = ("envelope", "lost")
+
+    def __init__(self) -> None:
+        self.envelope: Any = None
+        self.lost = False
+
+
+class Runtime:
+    """See the module. ``number`` is the process number inside ``system``."""
+
+    scheduler: Scheduler
+
+    def __init__(
+        self,
+        *,
+        system: str,
+        number: int,
+        clock: Clock,
+        random: Random,
+        outbound: Outbound,
+        placement: Placement,
+        capabilities: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.system = system
+        self.number = number
+        self.clock = clock
+        self.random = random
+        self.outbound = outbound
+        self.placement = placement
+        self.capabilities: Mapping[str, Any] = capabilities or {}
+        self.address = control(system, number)
+        self.admin = control(system, 0)
+        self.view = View({})
+        self.aliases: dict[int, int] = {}
+        self.hosts_actors = True
+        self.ending = False
+        self.on_shutdown: Callable[[], None] = lambda: None
+
+        self.lane: deque[Any] = deque()
+        self.append = self.lane.append
+        self.idle = False
+        self.tenure: Any = _Tenure()
+        # The control cell's queue is never None, so that the hot path tells it from an actor by the check it makes anyway.
+        self.control = Cell(self, self.address, Spec(None), self.admin)
+        self.control.queue = deque()
+
+        self.cells: dict[int, Cell] = {}
+        self.local_control: dict[int, Callable[[Any, Address[Any] | None], None]] = {}
+        """System cells of this process by process number (the admin of a ``local`` system)."""
+        self.slots: dict[int, Slot] = {}
+        self.timers = TimerHeap()
+        self.profiles: dict[Any, Any] = {}
+        self._counter = itertools.count(1)
+        self._spawn_lock = threading.Lock()
+        self._numbers: deque[int] = deque()
+        self._seen: dict[int, int] = {}
+        self._held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
+        self.tombstones: OrderedDict[int, str] = OrderedDict()
+        self.dead_letters: deque[DeadLetter] = deque(maxlen=100)
+        self.dead_letter_count: Counter[str] = Counter()
+        self.dead_letter_listeners: dict[Address[Any], None] = {}
+        self.async_lane: Any = None
+        self.start_async: Callable[[Cell, Any, Any, Any], None] = self._start_async_lane
+
+    # --- the lane ------------------------------------------------------------------------------------------------------
+
+    def post(self, action: Callable[[Any], bool | None], argument: Any) -> None:
+        """Let the holder call ``action(argument)`` after what is in the lane now; any thread.
+
+        The action returns True when the baton was lost in user code on the way.
+        """
+        self.append((self.control, action, argument))
+        if self.idle:
+            self.scheduler.wake()
+
+    def wake(self) -> None:
+        """Something was appended while the holder was idle."""
+        self.scheduler.wake()
+
+    def enqueue(self, cell: Cell, item: Any) -> None:
+        """Put an envelope (or a control envelope of this actor) behind what the actor has waiting; holder only."""
+        queue = cell.queue
+        queue.append(item)
+        if not (cell.busy or cell.scheduled):
+            cell.scheduled = True
+            self.append((self.control, self.run_queue, cell))
+
+    def run_queue(self, cell: Cell) -> bool:
+        """Handle a burst of what waits for one actor."""
+        cell.scheduled = False
+        queue = cell.queue
+        if cell.busy or queue is None:
+            return False
+        control = self.control
+        for _ in range(BURST):
+            if not queue:
+                if not cell.pinned:
+                    cell.queue = None
+                return False
+            envelope = queue.popleft()
+            if envelope[0] is control:
+                lost = envelope[1](envelope[2])
+            else:
+                lost = self.run_message(cell, envelope)
+            if lost:
+                return True
+            if cell.busy or cell.queue is not queue:
+                return False
+        if queue:
+            cell.scheduled = True
+            self.append((control, self.run_queue, cell))
+        elif not cell.pinned:
+            cell.queue = None
+        return False
+
+    def unbusy(self, cell: Cell) -> None:
+        """The step that kept the actor busy is over: go on with what waits."""
+        if cell.state == ENDED:
+            return
+        cell.busy = False
+        if cell.queue:
+            if not cell.scheduled:
+                cell.scheduled = True
+                self.append((self.control, self.run_queue, cell))
+        elif not cell.pinned:
+            cell.queue = None
+
+    def spread(self) -> None:
+        """Under backlog: move the lane's envelopes into their actors' queues, so that actors take turns."""
+        lane, control = self.lane, self.control
+        for _ in range(len(lane)):
+            envelope = lane.popleft()
+            cell = envelope[0]
+            if cell is control:
+                # What belongs to an actor goes with its messages, or it would fall behind them.
+                _, action, argument = envelope
+                if action == self.signal:
+                    cell = argument[0]
+                    envelope = (control, self._signal_now, argument[:2])
+                elif action == self._deliver_late and argument[0].serial in self.cells:
+                    cell = self.cells[argument[0].serial]
+                    envelope = self._envelope(cell, *argument[1:])
+                else:
+                    lane.append(envelope)
+                    continue
+            if cell.queue is None:
+                cell.queue = deque()
+            self.enqueue(cell, envelope)
+
+    # --- running steps -------------------------------------------------------------------------------------------------
+
+    def run_message(self, cell: Cell, envelope: Any) -> bool:
+        """Let the actor handle one message; True when the baton was lost meanwhile."""
+        cell.sender = envelope[2]
+        return self.run_step(cell, _handle, envelope, lifecycle.handled)
+
+    def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: lifecycle.Done) -> bool:
+        """Run user code ``call(cell, context)`` and then ``done(runtime, cell, context, result, error)`` on a holder.
+
+        When the baton is taken away during the call, the result goes back through the lane, and this returns True: the caller
+        must not touch the runtime any more.
+        """
+        if cell.executor is not None:
+            cell.hold()
+            cell.executor.submit(cell, call, context, done)
+            return False
+        tenure = self.tenure
+        outer = tenure.envelope
+        tenure.envelope = (cell, call, context)
+        error: BaseException | None = None
+        result = None
+        try:
+            result = call(cell, context)
+        except BaseException as raised:
+            error = raised
+        tenure.envelope = outer
+        if tenure.lost and self.scheduler.lost_baton(tenure):  # type: ignore[attr-defined]
+            self.post(self.released, (cell, done, context, result, error))
+            return True
+        if result is not None and type(result) is CoroutineType:
+            self.go_async(cell, result, context, done)
+            return False
+        return done(self, cell, context, result, error)
+
+    def go_async(self, cell: Cell, coroutine: Any, context: Any, done: lifecycle.Done) -> None:
+        """A handler or hook returned a coroutine: the actor is busy until the event loop has run it."""
+        cell.hold()
+        self.start_async(cell, coroutine, context, lifecycle.handled_async if done is lifecycle.handled else done)
+
+    def released(self, step: tuple[Cell, lifecycle.Done, Any, Any, BaseException | None]) -> bool:
+        """A step that ran elsewhere (detached, executor, event loop) has ended."""
+        cell, done, context, result, error = step
+        if type(result) is CoroutineType:
+            self.go_async(cell, result, context, done)
+            return False
+        cell.busy = False
+        lost = done(self, cell, context, result, error)
+        if not lost and not cell.busy:
+            self.unbusy(cell)
+        return lost
+
+    def _start_async_lane(self, cell: Cell, coroutine: Any, context: Any, done: lifecycle.Done) -> None:
+        from garrick.runtime.async_lane import AsyncLane  # late: loads asyncio
+
+        self.async_lane = AsyncLane(self)
+        self.start_async = self.async_lane.submit
+        self.start_async(cell, coroutine, context, done)
+
+    # --- sending ---------------------------------------------------------------------------------------------------------
+
+    def route(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int = MESSAGE) -> None:
+        """Send to any address, here or elsewhere; the general form of the hot path in `garrick.actor.Actor.send`."""
+        cell = target._cell
+        if cell is not None:
+            runtime = cell.runtime
+            if kind == SIGNAL:
+                runtime.post(runtime.signal, (cell, message, sender))
+            else:
+                runtime.append((cell, message, sender))
+                if runtime.idle:
+                    runtime.scheduler.wake()
+        elif type(target) is ReplyAddress and target.slot is not None:
+            self._complete(target, kind, message, sender)
+        elif not isinstance(target, Address):
+            raise NotAnAddress(f"{target!r} is no Address", hint="use what spawn(...) returned")
+        elif target.system == self.system and self.aliases.get(target.process, target.process) == self.number:
+            self.deliver(target, kind, message, sender)
+        elif target.system == self.system and target.process in self.local_control:
+            self.post(self._to_local_control, (target.process, message, sender))
+        else:
+            if kind == MESSAGE and type(target) is ReplyAddress:
+                kind = REPLY
+            self._post_out(target, message, sender, kind)
+
+    def _post_out(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        try:
+            self.outbound.post(target, message, sender, kind)
+        except UnpicklableMessage as error:
+            if kind == MESSAGE:
+                raise
+            # An answer, failure or notice must arrive in any case: say at least what it was.
+            self.outbound.post(target, lifecycle.picklable(message, error), sender, FAILURE if kind == REPLY else kind)
+
+    def _to_local_control(self, argument: tuple[int, Any, Address[Any] | None]) -> None:
+        number, message, sender = argument
+        self.local_control[number](message, sender)
+
+    def _complete(self, target: ReplyAddress, kind: int, message: Any, sender: Address[Any] | None) -> None:
+        failure = message if kind == FAILURE else None
+        if not target.slot.complete(None if kind == FAILURE else message, failure) and failure is None:
+            self.dead_letter(target, message, sender, "late reply")
+
+    def deliver(self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None) -> None:
+        """A message for this process arrived, from a link or from here; any thread.
+
+        Messages of one link must be delivered by one thread at a time, or their order is lost.
+        """
+        serial = target.serial
+        if serial == 0:
+            self.post(self._control_signal, (message, sender))
+            return
+        if type(target) is ReplyAddress or kind in (REPLY, FAILURE):
+            slot = self.slots.get(serial)
+            if slot is not None:
+                self._complete(slot.address, kind, message, sender)
+            elif kind != FAILURE:
+                self.dead_letter(target, message, sender, "late reply")
+            return
+        cell = self.cells.get(serial)
+        if cell is None:
+            if kind == MESSAGE and serial in self.slots:
+                self._complete(self.slots[serial].address, REPLY, message, sender)
+                return
+            # The lane keeps the order between a spawn that waits in it and what comes behind.
+            self.post(self._deliver_late, (target, kind, message, sender))
+            return
+        target._cell = cell
+        if kind == SIGNAL:
+            self.post(self.signal, (cell, message, sender))
+        else:
+            self.append((cell, message, sender))
+            if self.idle:
+                self.scheduler.wake()
+
+    def _deliver_late(self, item: tuple[Address[Any], int, Any, Address[Any] | None]) -> bool:
+        target, kind, message, sender = item
+        serial = target.serial
+        if kind == SIGNAL and isinstance(message, Spawn):
+            return self._accept_spawn(target, message)
+        cell = self.cells.get(serial)
+        if cell is not None:
+            target._cell = cell
+            if kind == SIGNAL:
+                return self.signal((cell, message, sender))
+            if cell.queue is None:
+                cell.queue = deque()
+            self.enqueue(cell, (cell, message, sender))
+            return False
+        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
+        if creator != self.number and counter > self._seen.get(creator, 0) and serial not in self.tombstones:
+            # Its spawn comes on another way and may still be under way; it is not lost while its creator lives.
+            waiting = self._held.setdefault(serial, [])
+            if not waiting:
+                self.timers.arm(self.clock.now() + HELD_SECONDS, lambda: self._give_up_held(serial, "unknown"))
+            waiting.append(item)
+            return False
+        self._no_such_actor(target, kind, message, sender, self.tombstones.get(serial, self._lost_reason(target)))
+        return False
+
+    def _accept_spawn(self, target: Address[Any], spawn: Spawn) -> bool:
+        serial = target.serial
+        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
+        self._seen[creator] = max(counter, self._seen.get(creator, 0))
+        cell = Cell(self, target, spawn.spec, spawn.parent)
+        cell.notify = spawn.notify
+        held = self._held.pop(serial, None)
+        if held:
+            # Into its queue before anybody can find the cell: later messages must come behind these.
+            cell.queue = deque(self._envelope(cell, kind, message, sender) for _, kind, message, sender in held)
+        target._cell = cell
+        self.cells[serial] = cell
+        return lifecycle.start(self, cell)
+
+    def _envelope(self, cell: Cell, kind: int, message: Any, sender: Address[Any] | None) -> Any:
+        if kind == SIGNAL:
+            return (self.control, self._signal_now, (cell, message))
+        return (cell, message, sender)
+
+    def _lost_reason(self, target: Address[Any]) -> str:
+        return "worker lost" if target.process != self.number else "unknown"
+
+    def _give_up_held(self, serial: int, reason: str) -> None:
+        for target, kind, message, sender in self._held.pop(serial, ()):
+            self._no_such_actor(target, kind, message, sender, reason)
+
+    def give_up_held(self, hit: Callable[[Address[Any]], bool], reason: str) -> None:
+        """The creators of held messages' targets are gone: nobody will spawn them any more."""
+        for serial, items in list(self._held.items()):
+            if any(hit(Address(item[0].system, serial >> COUNTER_BITS, 0)) for item in items):
+                self._give_up_held(serial, reason)
+
+    def _no_such_actor(
+        self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None, reason: str
+    ) -> None:
+        if kind == SIGNAL:
+            lifecycle.signal_to_nobody(self, target, message, reason)
+        else:
+            self.undeliverable(target, message, sender, reason)
+
+    def undeliverable(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:
+        """Nobody will handle ``message``: make it a dead letter, and fail the ask if it was one; any thread."""
+        self.dead_letter(target, message, sender, reason)
+        if type(sender) is ReplyAddress:
+            if sender.slot is not None:
+                sender.slot.gone(reason)
+            else:
+                self.route(sender, lifecycle.gone(target, reason), None, FAILURE)
+
+    def dead_letter(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:
+        """Count and keep a dead letter and tell those who listen; any thread."""
+        if isinstance(message, DeadLetter):
+            return  # a listener that ended: its letters must not breed letters
+        letter = DeadLetter(message, target, sender, reason)
+        self.dead_letter_count[reason] += 1
+        self.dead_letters.append(letter)
+        first = self.dead_letter_count[reason] == 1
+        log.log(
+            logging.WARNING if first and not self.ending else logging.DEBUG,
+            "dead letter (%s): %s to %s from %s",
+            reason,
+            type(message).__name__,
+            target,
+            sender,
+        )
+        for listener in tuple(self.dead_letter_listeners):
+            if listener != target:
+                try:
+                    self.route(listener, letter, None)
+                except UnpicklableMessage:
+                    self.route(listener, DeadLetter(None, target, sender, reason), None)
+
+    # --- asking and spawning -----------------------------------------------------------------------------------------------
+
+    def ask(
+        self, target: Address[Any], message: Any, timeout: float, asker: Cell | None = None, kind: int = MESSAGE
+    ) -> Reply[Any]:
+        """Send a question; see `garrick.actor.Actor.ask`."""
+        slot = Slot(self, target, timeout, asker)
+        if self.ending and asker is None:
+            raise SystemStopped(f"the actor system {self.system} has ended")
+        self.route(target, message, slot.address, kind)
+        if target._cell is None and slot.address.serial == 0 and not slot.done:
+            slot.expose()  # only an exposed ask is found when its target's process is lost
+        return Reply(slot)
+
+    def next_serial(self) -> int:
+        """A serial that no other address of the system has or will have."""
+        return self.number << COUNTER_BITS | next(self._counter)
+
+    def spawn(
+        self,
+        spec: Spec,
+        parent: Address[Any],
+        notify: Address[Any] | None = None,
+        children: dict[Address[Any], str | None] | None = None,
+    ) -> Address[Any]:
+        """Create an actor here or elsewhere; returns at once. See `garrick.actor.Actor.spawn`.
+
+        Args:
+            spec: what to make.
+            parent: who is told of its end.
+            notify: a reply address that gets `Started` or the failure; None: only the parent is told.
+            children: the parent's table, filled before anything can arrive from the child.
+
+        Raises:
+            BadActorClass: ``spec.actor_class`` can't be an actor class.
+        """
+        lifecycle.check_spec(spec)
+        refusal: GarrickError | None = None
+        system, process = self.system, self.number
+        try:
+            if self.ending:
+                raise SystemStopped(f"the actor system {self.system} is ending")
+            system, process = self.placement(spec.actor_class, spec.requires, self)
+        except GarrickError as error:
+            refusal = error
+        here = refusal is not None or (system == self.system and process == self.number and spec.isolation != "process")
+        if here:
+            address: Address[Any] = Address(self.system, self.number, self.next_serial())
+            if children is not None:
+                children[address] = spec.name
+            cell = self._new_cell(address, spec, parent)
+            cell.notify = notify
+            self.post(self._refuse if refusal is not None else self._start, (cell, refusal))
+            return address
+        with self._spawn_lock:  # serials of one creator must arrive in order, see _deliver_late
+            serial = self.next_serial()
+            if system != self.system:
+                serial |= int(self.system.rpartition("@")[2], 16) << (2 * COUNTER_BITS)
+            elif spec.isolation == "process":
+                process = self._next_number()
+            address = Address(system, process, serial)
+            if children is not None:
+                children[address] = spec.name
+            if system == self.system and spec.isolation == "process":
+                self.route(self.admin, StartProcess(process, address), parent, SIGNAL)
+            try:
+                self.outbound.post(address, Spawn(spec, parent, notify), parent, SIGNAL)
+            except UnpicklableMessage as error:
+                address = Address(self.system, self.number, serial)
+                if children is not None:
+                    children[address] = spec.name
+                self.post(self._refuse, (self._new_cell(address, spec, parent, notify), error))
+        return address
+
+    def _next_number(self) -> int:
+        if not self._numbers:
+            raise InvalidArgument("this base has no processes of its own; isolation='process' needs 'multiprocess'")
+        return self._numbers.popleft()
+
+    def _start(self, argument: tuple[Cell, Any]) -> bool:
+        return lifecycle.start(self, argument[0])
+
+    def _refuse(self, argument: tuple[Cell, BaseException]) -> bool:
+        cell, error = argument
+        return lifecycle.finish(self, cell, "refused", error)
+
+    def _new_cell(
+        self, address: Address[Any], spec: Spec, parent: Address[Any], notify: Address[Any] | None = None
+    ) -> Cell:
+        cell = Cell(self, address, spec, parent)
+        cell.notify = notify
+        address._cell = cell
+        self.cells[address.serial] = cell
+        return cell
+
+    def arm(self, timer: Timer) -> None:
+        """Start a timer; holder only."""
+        if not timer.cancelled:
+            self.timers.arm(timer.due, timer)
+
+    def fire_timers(self) -> None:
+        """Let everything happen that is due; holder only."""
+        for item in self.timers.take_due(self.clock.now()):
+            if not isinstance(item, Timer):
+                item()
+            elif not item.cancelled and item.cell.state != ENDED:
+                lifecycle.tick(self, item)
+
+    def _control_signal(self, argument: tuple[Any, Address[Any] | None]) -> bool:
+        return process.on_control(self, *argument)
+
+    def cell_ended(self, cell: Cell) -> None:
+        """An actor has ended; holder only."""
+        process.cell_ended(self)
+
+    def status(self) -> dict[str, Any]:
+        """What is known in this process, as plain data."""
+        return process.status(self)
+
+    # --- signals to actors ---------------------------------------------------------------------------------------------------
+
+    def signal(self, argument: tuple[Cell, Signal, Address[Any] | None]) -> bool:
+        """A signal for an actor of this process, in order with its messages; holder only."""
+        cell, signal, _sender = argument
+        if isinstance(signal, (Watch, Unwatch)) or cell.state in (STOPPING, ENDED) or cell.queue is None:
+            return lifecycle.on_signal(self, cell, signal)
+        self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
+        return False
+
+    def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:
+        return lifecycle.on_signal(self, *argument)
+
+
+def _handle(cell: Cell, envelope: Any) -> Any:
+    return cell.handle(envelope[1], envelope[2])

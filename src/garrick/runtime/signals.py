@@ -1,0 +1,218 @@
+"""What runtimes and admins say to each other. They travel as envelopes like user messages, but never reach an actor.
+
+Owns only data. A signal to an actor's address concerns that actor; a signal to a control address (serial 0) concerns the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from garrick.address import Address
+
+
+class Signal:
+    """Base of all signals."""
+
+    __slots__ = ()
+
+
+@dataclass
+class Spec:
+    """How to make (and re-make) an actor; travels with a spawn.
+
+    ``actor_class`` is a class or ``"package.module.Class"``; a class that can't be pickled by reference fails in the spawner.
+    """
+
+    actor_class: Any
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    requires: dict[str, Any] = field(default_factory=dict)
+    supervision: Any = None
+    isolation: str = "shared"
+    mailbox: Any = None
+
+
+# --- to an actor's address -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Spawn(Signal):
+    """Create the actor with this very address. ``notify`` (a reply address) gets Started or a failure."""
+
+    spec: Spec
+    parent: Address[Any]
+    notify: Address[Any] | None = None
+
+
+@dataclass
+class Started(Signal):
+    """Answer to `Spawn.notify`: the actor runs."""
+
+    address: Address[Any]
+
+
+@dataclass
+class Stop(Signal):
+    """End the actor after the messages that came before this signal; ``notify`` learns when it is done."""
+
+    reason: str = "stopped"
+    notify: Address[Any] | None = None
+
+
+@dataclass
+class Watch(Signal):
+    """Tell ``watcher`` when the actor ends (at once if it has ended)."""
+
+    watcher: Address[Any]
+
+
+@dataclass
+class Unwatch(Signal):
+    """Undo Watch."""
+
+    watcher: Address[Any]
+
+
+@dataclass
+class Told(Signal):
+    """A notice (ChildExited, Terminated, Poisoned, CapabilityLost) for the actor."""
+
+    notice: Any
+
+
+# --- to the admin (process 0, serial 0) --------------------------------------------------------------------------------
+
+
+@dataclass
+class NameClaim(Signal):
+    """A runtime wants to start an actor under a name; answered with NameAnswer to ``reply_to`` (a control address)."""
+
+    name: str
+    address: Address[Any]
+
+
+@dataclass
+class NameAnswer(Signal):
+    """``holder`` equals the claimed address when the name was granted."""
+
+    name: str
+    address: Address[Any]
+    holder: Address[Any]
+
+
+@dataclass
+class NameReleased(Signal):
+    """The named actor has ended."""
+
+    name: str
+    address: Address[Any]
+
+
+@dataclass
+class Lookup(Signal):
+    """Ask: which address has this name? Answered with an Address or None."""
+
+    name: str
+
+
+@dataclass
+class StartProcess(Signal):
+    """Start a dedicated process with this number for the actor at ``address``; its Spawn follows by itself."""
+
+    number: int
+    address: Address[Any]
+
+
+@dataclass
+class NumbersWanted(Signal):
+    """Ask: a block of process numbers for dedicated processes. Answered with ``(first, count)``."""
+
+
+@dataclass
+class DeadLetterNote(Signal):
+    """A process reports dead letters: total so far, by reason, and the newest letters for the admin's list."""
+
+    total: int
+    by_reason: dict[str, int]
+    newest: list[Any]
+
+
+@dataclass
+class SubscribeDeadLetters(Signal):
+    """``subscriber`` wants every dead letter of the system from now on (or no longer)."""
+
+    subscriber: Address[Any]
+    active: bool = True
+
+
+@dataclass
+class SetCapability(Signal):
+    """Change a capability of the system at run time; None removes it."""
+
+    key: str
+    value: Any
+
+
+@dataclass
+class StatusWanted(Signal):
+    """Ask (to the admin or a process): a plain dict of what is known there."""
+
+
+@dataclass
+class Shutdown(Signal):
+    """To the admin: end the system. To a process: end all its actors, then itself. ``grace`` in seconds."""
+
+    grace: float = 5.0
+
+
+# --- to processes (control addresses) ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ProcessInfo:
+    """A process that can host actors; ``load`` is its number of actors as last heard."""
+
+    number: int
+    load: int = 0
+
+
+@dataclass(frozen=True)
+class SystemInfo:
+    """What placement knows about one system."""
+
+    system: str
+    capabilities: dict[str, Any]
+    processes: tuple[ProcessInfo, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name without the incarnation."""
+        return self.system.partition("@")[0]
+
+
+@dataclass
+class View(Signal):
+    """All systems this one may spawn on (its own included), complete; ``aliases`` maps lost processes to their replacement."""
+
+    systems: dict[str, SystemInfo]
+    aliases: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class ProcessLost(Signal):
+    """These processes of the own system have died; ``reason`` is what ChildExited and Terminated say."""
+
+    processes: tuple[int, ...]
+    reason: str = "worker lost"
+    detail: str = ""
+
+
+@dataclass
+class SystemLost(Signal):
+    """A system of the convention is gone: ``reason`` ``system lost`` (crash, partition) or ``stopped`` (graceful)."""
+
+    system: str
+    reason: str = "system lost"
+    detail: str = ""
