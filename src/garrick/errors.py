@@ -227,6 +227,12 @@ class NoSourceFile(GarrickError):
     code = "GAR-3007"
 
 
+class ManagementError(GarrickError):
+    """The management socket of a system answered that it can't answer; ``code`` is then the one that it named."""
+
+    code = "GAR-3008"
+
+
 # --- 4xxx: conventions and the engine --------------------------------------------------------------------------------
 
 

@@ -1,0 +1,69 @@
+"""The protocol of the management socket: one JSON object per line, a request and its answer.
+
+Owns the words and their limits. Must not know sockets or what is asked. A request is ``{"method": ..., "params": {...}}``; the
+answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ...}}``. Everything is read-only: there is no method that changes
+a system.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from garrick.errors import GarrickError, InvalidArgument
+
+SOCKET = "manage.sock"
+"""Name of the socket in the run directory."""
+MAX_REQUEST = 64 * 1024
+"""Bytes of the longest request."""
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of the longest answer."""
+
+
+def encode_request(method: str, params: Mapping[str, Any] | None = None) -> bytes:
+    """The line of a request."""
+    return json.dumps({"method": method, "params": dict(params or {})}).encode() + b"\n"
+
+
+def decode_request(line: bytes) -> tuple[str, dict[str, Any]]:
+    """Method and parameters.
+
+    Raises:
+        InvalidArgument: this is no request.
+    """
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"a request must be one line of JSON: {error}") from None
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        raise InvalidArgument('a request must be an object with a "method"')
+    params = request.get("params", {})
+    if not isinstance(params, dict):
+        raise InvalidArgument('"params" must be an object')
+    return request["method"], params
+
+
+def encode_result(result: Any) -> bytes:
+    """The line of an answer; what JSON does not know is shown as its ``repr``."""
+    return json.dumps({"result": plain(result)}).encode() + b"\n"
+
+
+def encode_error(error: BaseException) -> bytes:
+    """The line of an answer that says why there is no result."""
+    code = error.code if isinstance(error, GarrickError) else "GAR-0000"
+    text = str(error.args[0]) if error.args else type(error).__name__
+    return json.dumps({"error": {"code": code, "message": text}}).encode() + b"\n"
+
+
+def plain(value: Any) -> Any:
+    """The same as lists, dicts with text keys, text, numbers, true, false and null."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0.0 else str(value)  # JSON has neither infinity nor NaN
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return repr(value)
