@@ -210,7 +210,7 @@ class Follower:
             case Answered():
                 self._answered(event, now, out)
             case Unanswered(what):
-                self._unanswered(what, now, out)
+                self._unanswered(what, now)
             case Delta():
                 self._delta(event, now, out)
             case Snapshot():
@@ -261,7 +261,7 @@ class Follower:
             out.append(Tell(Delta(self.epoch, self.version, (change,))))
         self._bury(self.system, self.session)
 
-    def _unanswered(self, what: str, now: float, out: list[Effect]) -> None:
+    def _unanswered(self, what: str, now: float) -> None:
         if what == "announce" and self._announcing:
             self._announcing, self._announced = False, None
             self._retry(now)
@@ -315,7 +315,8 @@ class Follower:
     def _snapshot(self, snapshot: Snapshot, now: float, out: list[Effect]) -> None:
         self._asking, self._ask_wait = False, _RETRY_FIRST
         if snapshot.epoch == self.epoch and snapshot.version < self.version:
-            return  # overtaken by deltas
+            self._ask(now)  # overtaken by deltas: it can't tell what is true now
+            return
         if snapshot.epoch not in {self.epoch, self._later_epoch}:
             self._later.clear()
         self.epoch, self.version = snapshot.epoch, snapshot.version
@@ -373,48 +374,54 @@ class Follower:
 
     def _apply(self, delta: Delta, out: list[Effect]) -> None:
         self.version = delta.version
-        told = [change for change in delta.changes if self._accept(change, out)]
-        if told:
-            out.append(Tell(replace(delta, changes=tuple(told))))
+        self._tell(delta, out)
         if delta.settled:
             self._settle(out)
-        self._check_self(delta)
+        self._check_self()
 
-    def _accept(self, change: Change, out: list[Effect]) -> bool:
-        """Enter a change into the table; False if it says nothing new or can't be true."""
+    def _tell(self, delta: Delta, out: list[Effect]) -> None:
+        told = tuple(news for change in delta.changes for news in self._accept(change, out))
+        if told:
+            out.append(Tell(replace(delta, changes=told)))
+
+    def _accept(self, change: Change, out: list[Effect]) -> tuple[Change, ...]:
+        """Enter a change into the table; what the user has to hear of it, nothing if it is no news or can't be true."""
         match change:
             case Joined(member):
-                name = name_of(member.system)
-                if member.session <= self._over.get(member.system, 0):
-                    out.append(Object(member.system, member.session))
-                    return False
-                if (known := self.members.get(name)) is not None:
-                    # The end of the earlier one was not told: it must be, exactly once.
-                    if (known.system, known.session) == (member.system, member.session):
-                        return self._accept(Updated(member), out) and False
-                    lost = Lost(known.system, known.session, known.system != member.system, "replaced")
-                    self._forget(known.system, known.session)
-                    out.append(Tell(Delta(self.epoch, self.version, (lost,))))
-                self.members[name] = member
-                self._unconfirmed.discard(name)
-                return True
+                return self._joined(member, out)
             case Updated(member):
-                if not self._is_current(member.system, member.session):
-                    return False
-                self.members[name_of(member.system)] = member
-                return True
+                name = name_of(member.system)
+                if not self._is_current(member.system, member.session) or self.members[name] == member:
+                    return ()
+                self.members[name] = member
             case Suspected(system, session, _):
                 if not self._is_current(system, session) or system in self.suspected:
-                    return False
+                    return ()
                 self.suspected.add(system)
-                return True
             case Restored(system, session):
                 if not self._is_current(system, session) or system not in self.suspected:
-                    return False
+                    return ()
                 self.suspected.discard(system)
-                return True
             case Left(system, session) | Lost(system, session, _, _):
-                return self._forget(system, session)
+                if not self._forget(system, session):
+                    return ()
+        return (change,)
+
+    def _joined(self, member: Member, out: list[Effect]) -> tuple[Change, ...]:
+        if member.session <= self._over.get(member.system, 0):
+            out.append(Object(member.system, member.session))
+            return ()
+        known = self.members.get(name_of(member.system))
+        if known is not None and (known.system, known.session) == (member.system, member.session):
+            return self._accept(Updated(member), out)
+        news: tuple[Change, ...] = (Joined(member),)
+        if known is not None:  # its end was not told: it must be, exactly once
+            self._forget(known.system, known.session)
+            other = known.system != member.system
+            news = (Lost(known.system, known.session, other, f"replaced by {member.system}"), *news)
+        self.members[name_of(member.system)] = member
+        self._unconfirmed.discard(name_of(member.system))
+        return news
 
     def _is_current(self, system: str, session: int) -> bool:
         member = self.members.get(name_of(system))
@@ -442,8 +449,9 @@ class Follower:
             for change in changes:
                 self._forget(change.system, change.session)
             out.append(Tell(Delta(self.epoch, self.version, changes)))
+            self._check_self()
 
-    def _check_self(self, delta: Delta) -> None:
+    def _check_self(self) -> None:
         """If our own session has ended without our asking, join with the next one."""
         if self._over.get(self.system, 0) >= self.session and not self._leaving:
             self.session = self._over[self.system] + 1
@@ -460,9 +468,7 @@ class Follower:
                 for m in self.members.values()
                 if m.system != self.system
             ]
-            told = tuple(change for change in changes if self._accept(change, out))
-            if told:
-                out.append(Tell(Delta(self.epoch, self.version, told, settled=False)))
+            self._tell(Delta(self.epoch, self.version, tuple(changes), settled=False), out)
         if not self._connected or self._leaving:
             return
         if self._ask_at is not None and now >= self._ask_at:

@@ -104,10 +104,9 @@ class NatsCarrier:
         return CAPS
 
     @property
-    def connection(self) -> Connection:
-        """For the feed of members, which shares it."""
-        assert self._connection is not None
-        return self._connection
+    def client(self) -> Client | None:
+        """The live client, for the feed of members, which shares the connection; None while disconnected."""
+        return None if self._connection is None else self._connection.client
 
     async def start(self, system: str, on_frame: OnFrame, on_event: OnEvent) -> None:
         if name_of(system) != self._me:

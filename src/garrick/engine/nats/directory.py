@@ -1,0 +1,299 @@
+"""The directory's ears and mouth: runs the pure `Directory` over NATS.
+
+Owns two connections beside the system's own: one that serves the members, one in the servers' own account that hears of
+every connection and its end. Decides nothing.
+
+    <ns>.m.up.<member>    announcements, good-byes and objections; the server vouches for <member>
+    <ns>.m.snap           requests for a snapshot
+    <ns>.m.delta          what the directory publishes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import nats.errors
+
+from garrick.engine import directory as machine
+from garrick.engine.carrier import Verdict, name_of
+from garrick.engine.feedcodec import SnapshotEncoder, decode_member, encode_delta
+from garrick.engine.nats.connection import Connection, Identity, Subscription
+from garrick.engine.nkeys import KeyPair
+from garrick.errors import BadCredentials, EngineError, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from nats.aio.msg import Msg
+
+    from garrick.engine.identity import Credentials
+
+__all__ = ["DirectoryService"]
+
+_log = logging.getLogger("garrick.engine")
+_PAGE = 1024
+_QUIET = 0.3  # seconds without a further answer: all servers have counted
+_BY_PEER = "client closed"
+
+
+class DirectoryService:
+    """Serves the convention's list of members from this system.
+
+    Args:
+        credentials: with the role `directory`.
+        system: own id; names this start of the directory.
+        probe: asks a member's carrier; gives the verdict and the id of who answered.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        system: str,
+        probe: Callable[[str, float], Awaitable[tuple[Verdict, str]]],
+        *,
+        patience: machine.Patience | None = None,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        if credentials.system_user is None:
+            raise BadCredentials(f"the credentials of {credentials.system} lack the directory's second identity")
+        namespace, inbox = credentials.convention, f"_I.{credentials.system}"
+        events = f"$SYS.ACCOUNT.{credentials.account}"
+        user = credentials.system_user
+        self._delta_subject = f"{namespace}.m.delta"
+        self._count_subject = f"$SYS.REQ.ACCOUNT.{credentials.account}.CONNZ"
+        self._probe = probe
+        self._connect_timeout = connect_timeout
+        self._machine: machine.Directory | None = None
+        self._system = system
+        self._patience = patience
+        self._encoder = SnapshotEncoder()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._members = Connection(
+            credentials,
+            Identity(credentials.jwt, credentials.sign),
+            f"{system}/directory",
+            inbox,
+            [
+                Subscription(f"{namespace}.m.up.*", self._heard),
+                Subscription(f"{namespace}.m.snap", self._asked),
+            ],
+            _Ear("members", self._members_up),
+        )
+        signer = KeyPair.from_seed(user.seed)
+        self._servers = Connection(
+            credentials,
+            Identity(user.jwt, lambda nonce: _signature(signer, nonce)),
+            f"{system}/presence",
+            inbox,
+            [Subscription(f"{events}.CONNECT", self._opened), Subscription(f"{events}.DISCONNECT", self._closed)],
+            _Ear("servers", self._servers_up),
+        )
+
+    async def start(self) -> None:
+        """Listen to the servers first, so that no connection of a member is missed.
+
+        Raises `EngineError` if the convention has a directory already.
+        """
+        await self._servers.start(self._connect_timeout)
+        await self._refuse_a_second_one()
+        loop = asyncio.get_running_loop()
+        self._machine = machine.Directory(self._system, loop.time(), self._patience)
+        await self._members.start(self._connect_timeout)
+        self._feed(machine.Tick())
+
+    async def stop(self) -> None:
+        self._machine = None
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._members.stop()
+        await self._servers.stop()
+
+    async def _refuse_a_second_one(self) -> None:
+        # One that was just killed may still be listed until the server's pings have missed it.
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 4.0
+        while True:
+            others = {s for s in (await self._count()).values() if s.endswith("/directory")}
+            others.discard(f"{self._system}/directory")
+            if not others:
+                return
+            if loop.time() > deadline:
+                raise EngineError(
+                    f"the convention already has a directory system: {min(others).partition('/')[0]}",
+                    hint="start this system with credentials without the role 'directory'",
+                )
+            await asyncio.sleep(0.2)
+
+    # -- the machine --------------------------------------------------------------------------------------------------
+
+    def _feed(self, event: machine.Event) -> None:
+        if self._machine is None:
+            return
+        loop = asyncio.get_running_loop()
+        for effect in self._machine.handle(event, loop.time()):
+            match effect:
+                case machine.Publish(delta):
+                    self._spawn(self._publish(self._delta_subject, encode_delta(delta)))
+                case machine.Answer(token, accepted, session, why):
+                    assert isinstance(token, str)
+                    self._spawn(self._publish(token, json.dumps([accepted, session, why]).encode()))
+                case machine.Reply(token, snapshot):
+                    assert isinstance(token, str)
+                    self._spawn(self._publish(token, self._encoder.encode(snapshot)))
+                case machine.Probe(name, within):
+                    self._spawn(self._find_out(name, within))
+                case machine.Count():
+                    self._spawn(self._count_all())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(max(loop.time() + 0.001, self._machine.next_wake()), self._feed, machine.Tick())
+
+    def _spawn(self, work: Any) -> None:
+        # Tasks start in the order in which they were made, and publishing appends before it waits: order is kept.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, subject: str, data: bytes) -> None:
+        client = self._members.client
+        if client is None or not subject:
+            return  # everybody fetches a snapshot when the connection is back
+        try:
+            await client.publish(subject, data)
+        except (nats.errors.Error, OSError) as error:
+            self._members.break_off(f"publishing failed: {error!r}")
+
+    async def _find_out(self, name: str, within: float) -> None:
+        verdict, system = await self._probe(name, within)
+        self._feed(machine.Probed(name, verdict, system))
+
+    async def _count_all(self) -> None:
+        counted = await self._count()
+        members = {c: s for c, s in counted.items() if "/" not in s}
+        if counted:  # our own two are always there: an empty answer means that nobody answered
+            self._feed(machine.Present(members))
+
+    async def _count(self) -> dict[str, str]:
+        """All connections of the members' account at all servers: connection → label."""
+        client = self._servers.client
+        if client is None:
+            return {}
+        found: dict[str, str] = {}
+        offset = 0
+        inbox = client.new_inbox()
+        try:
+            answers = await client.subscribe(inbox)
+            try:
+                while True:
+                    request = {"auth": True, "limit": _PAGE, "offset": offset}
+                    await client.publish(self._count_subject, json.dumps(request).encode(), reply=inbox)
+                    full = False
+                    with contextlib.suppress(nats.errors.TimeoutError):
+                        while True:
+                            message = await answers.next_msg(timeout=_QUIET)
+                            full |= _count_page(json.loads(message.data), found)
+                    if not full:
+                        return found
+                    offset += _PAGE
+            finally:
+                await answers.unsubscribe()
+        except (nats.errors.Error, OSError, ValueError, KeyError) as error:
+            _log.warning("counting the connections of the convention failed: %r", error)
+            return {}
+
+    # -- members speak ------------------------------------------------------------------------------------------------
+
+    def _members_up(self, *, again: bool) -> None:
+        if again:
+            self._feed(machine.Tick())
+
+    async def _heard(self, message: Msg) -> None:
+        name = message.subject.rpartition(".")[2]
+        try:
+            kind, body = message.data[:1], message.data[1:]
+            if kind == b"a":
+                self._feed(machine.Announced(name, decode_member(body), message.reply))
+                return
+            system, session = json.loads(body)
+            if kind == b"g" and name_of(system) == name:
+                self._feed(machine.Leaving(name, system, int(session), message.reply))
+            elif kind == b"o":
+                self._feed(machine.Objected(str(system), int(session)))
+        except (WireError, ValueError, TypeError) as error:
+            _log.warning("%s sent something that is no announcement: %s", name, error)
+
+    async def _asked(self, message: Msg) -> None:
+        if message.reply:
+            self._feed(machine.Asked(message.reply))
+
+    # -- servers report -----------------------------------------------------------------------------------------------
+
+    def _servers_up(self, *, again: bool) -> None:
+        if again:
+            self._feed(machine.Interrupted())
+
+    async def _opened(self, message: Msg) -> None:
+        event = json.loads(message.data)
+        label = _label(event["client"])
+        if label and "/" not in label:
+            self._feed(machine.Opened(_connection(event["server"], event["client"]), label))
+
+    async def _closed(self, message: Msg) -> None:
+        event = json.loads(message.data)
+        reason = str(event.get("reason", ""))
+        connection = _connection(event["server"], event["client"])
+        self._feed(machine.Closed(connection, reason.lower() == _BY_PEER, reason))
+
+
+class _Ear:
+    """Listens to one of the two connections; only its return matters."""
+
+    def __init__(self, what: str, up: Callable[..., None]) -> None:
+        self._what = what
+        self._up = up
+
+    def connection_up(self, *, again: bool) -> None:
+        self._up(again=again)
+
+    def connection_down(self, why: str) -> None:
+        _log.info("the directory's connection to the %s is down: %s", self._what, why)
+
+    def connection_refused(self, subject: str, why: str) -> None:
+        _log.error("the directory was refused %s: %s", subject, why)
+
+    def connection_slow(self, why: str) -> None:
+        _log.error("the directory is too slow: %s", why)
+
+
+def _label(client: dict[str, Any]) -> str:
+    """The label of a connection if its user may carry it: labels are free text, names of users are not."""
+    label = str(client.get("name", ""))
+    vouched = client.get("name_tag")
+    return label if vouched == name_of(label) else ""
+
+
+def _connection(server: dict[str, Any], client: dict[str, Any]) -> str:
+    return f"{server['id']}:{client['id']}"
+
+
+def _count_page(answer: dict[str, Any], found: dict[str, str]) -> bool:
+    data = answer["data"]
+    connections = data.get("connections") or []
+    for connection in connections:
+        if label := _label(connection):
+            found[f"{answer['server']['id']}:{connection['cid']}"] = label
+    return len(connections) >= _PAGE
+
+
+def _signature(signer: KeyPair, nonce: str) -> bytes:
+    import base64
+
+    return base64.b64encode(signer.sign(nonce.encode()))
