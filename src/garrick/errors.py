@@ -285,3 +285,9 @@ class InvalidArgument(GarrickError, ValueError):
     """An argument has a value that can't be used."""
 
     code = "GAR-5001"
+
+
+class NoDemo(GarrickError):
+    """No installed distribution offers a demonstration."""
+
+    code = "GAR-5003"

@@ -1,8 +1,8 @@
 """The protocol of the management socket: one JSON object per line, a request and its answer.
 
 Owns the words and their limits. Must not know sockets or what is asked. A request is ``{"method": ..., "params": {...}}``; the
-answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ...}}``. Everything is read-only: there is no method that changes
-a system.
+answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ...}}``. Everything is read-only: no method
+changes a system.
 """
 
 from __future__ import annotations
