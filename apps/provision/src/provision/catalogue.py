@@ -25,12 +25,14 @@ class StepType:
         path: "package.module.Class" of the Step actor.
         place: on the server's host, where the database is, or anywhere (the application server, if it fits).
         effect: what it does to the customer's server, as the host's journal calls it; None for steps that only look.
+        secret: it needs the secret parameter of its action; other steps never see it.
         seconds: how long it may take.
     """
 
     path: str
     place: Place
     effect: str | None = None
+    secret: bool = False
     seconds: float = 15.0
 
 
@@ -38,7 +40,7 @@ STEPS: Final[Mapping[str, StepType]] = {
     "reserve_ip": StepType("provision.steps.ReserveIp", "database"),
     "define": StepType("provision.steps.Define", "host", "define"),
     "start": StepType("provision.steps.Start", "host", "start"),
-    "set_password": StepType("provision.steps.SetPassword", "host", "set_password"),
+    "set_password": StepType("provision.steps.SetPassword", "host", "set_password", secret=True),
     "wait_http": StepType("provision.steps.WaitHttp", "anywhere"),
     "notify": StepType("provision.steps.Notify", "database"),
     "check_disk": StepType("provision.steps.CheckDisk", "host"),

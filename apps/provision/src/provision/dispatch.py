@@ -44,10 +44,13 @@ class Dispatch(Store):
         path: the database file.
         node: who this is, for people.
         timeout: seconds to wait for another writer.
+        one_thread: see ``Store``.
     """
 
-    def __init__(self, path: str | os.PathLike[str], node: str = "control", *, timeout: float = 20.0) -> None:
-        super().__init__(path, timeout=timeout)
+    def __init__(
+        self, path: str | os.PathLike[str], node: str = "control", *, timeout: float = 20.0, one_thread: bool = True
+    ) -> None:
+        super().__init__(path, timeout=timeout, one_thread=one_thread)
         self.node = node
         self.epoch = 0
         """0 until ``take_over``."""
@@ -134,6 +137,10 @@ class Dispatch(Store):
         steps = self._db.execute("SELECT pos, name, place FROM action_step WHERE action = ? ORDER BY pos", (action_id,))
         facts: dict[str, Any] = json.loads(row["params"])
         facts.update({"address": row["ip"], "port": row["port"], "quota": row["quota"]})
+        for done in self._db.execute(
+            "SELECT result FROM action_step WHERE action = ? AND state = 'done' ORDER BY pos", (action_id,)
+        ):
+            facts.update(json.loads(done["result"]))
         return Action(
             id=row["id"],
             server=row["name"],
@@ -285,6 +292,7 @@ class Dispatch(Store):
     def host_up(self, host: str, boot: int) -> None:
         """The host is here (again): what waits for it may run."""
         with self._write() as db:
+            self._fence()
             db.execute(
                 "UPDATE host SET state = 'up', boot = ?, last_seen = ? WHERE name = ?", (boot, time.time(), host)
             )
@@ -294,6 +302,12 @@ class Dispatch(Store):
                 (WAITING_HOST, host),
             )
             self._event("host.up", host=host, data=f"boot {boot}")
+
+    def host_unready(self, host: str) -> None:
+        """The host's gate has ended, its system has not: nothing new is claimed for it until its gate is there again."""
+        with self._write() as db:
+            self._fence()
+            db.execute("UPDATE host SET state = 'expected' WHERE name = ?", (host,))
 
     def fail_running_on_host(self, host: str) -> list[int]:
         """The host was lost: one transaction ends what ran there and lets the rest wait with a reason.

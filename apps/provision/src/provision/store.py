@@ -3,8 +3,8 @@
 Owns the connection and the statements of everybody but the Control (``provision.dispatch``). Knows no actors. Invariant: a
 request is accepted in one transaction, which gives it the next number of its server; that order is the order of its effects.
 
-SQLite in WAL mode with IMMEDIATE transactions: any number of processes of one machine may use the file. A ``Store`` is bound to
-the thread that made it; each owner makes its own.
+SQLite in WAL mode with IMMEDIATE transactions: any number of processes of one machine may use the file. Each owner makes
+its own ``Store``.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ class Store:
     Args:
         path: the database file; made, with its tables, when it does not exist. Its key lies beside it (``.key``).
         timeout: seconds to wait for another writer.
+        one_thread: False for an owner that is on changing threads, though never on two at once, as actors are.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 20.0) -> None:
-        self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 20.0, one_thread: bool = True) -> None:
+        self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=one_thread)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
