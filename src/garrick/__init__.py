@@ -1,1 +1,88 @@
-"""Garrick: an actor system for Python."""
+"""Garrick: an actor system for Python.
+
+Actors own their state, talk only by messages, and neither know nor care where the other one lives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from garrick.actor import Actor
+from garrick.address import Address
+from garrick.errors import (
+    ActorGone,
+    AskCancelled,
+    AskDeadlock,
+    AskError,
+    AskTimeout,
+    BackPressure,
+    BadActorClass,
+    GarrickError,
+    HandlerFailed,
+    InvalidArgument,
+    NameTaken,
+    NoCapableSystem,
+    NotAnAddress,
+    SpawnFailed,
+    SystemStopped,
+    UnpicklableMessage,
+)
+from garrick.handlers import on
+from garrick.inbox import Inbox
+from garrick.messages import CapabilityLost, ChildExited, DeadLetter, Notice, Poisoned, Request, Terminated
+from garrick.reply import Reply
+from garrick.requirements import requires
+from garrick.supervision import Backoff, Restart, Resume, Stop, Supervision
+from garrick.system import ActorSystem
+
+if TYPE_CHECKING:
+    from garrick.aio import AsyncActorSystem
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Actor",
+    "ActorGone",
+    "ActorSystem",
+    "Address",
+    "AskCancelled",
+    "AskDeadlock",
+    "AskError",
+    "AskTimeout",
+    "AsyncActorSystem",
+    "BackPressure",
+    "Backoff",
+    "BadActorClass",
+    "CapabilityLost",
+    "ChildExited",
+    "DeadLetter",
+    "GarrickError",
+    "HandlerFailed",
+    "Inbox",
+    "InvalidArgument",
+    "NameTaken",
+    "NoCapableSystem",
+    "NotAnAddress",
+    "Notice",
+    "Poisoned",
+    "Reply",
+    "Request",
+    "Restart",
+    "Resume",
+    "SpawnFailed",
+    "Stop",
+    "Supervision",
+    "SystemStopped",
+    "Terminated",
+    "UnpicklableMessage",
+    "on",
+    "requires",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AsyncActorSystem":  # loads asyncio, which most programs don't need
+        from garrick.aio import AsyncActorSystem
+
+        return AsyncActorSystem
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,7 +40,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
         _on_view(runtime, message)
     elif isinstance(message, ProcessLost):
         lost = set(message.processes)
-        _on_loss(runtime, lambda a: a.system == runtime.system and a.process in lost, message.reason, message.detail)
+        system = sender.system if sender is not None else runtime.system
+        _on_loss(runtime, lambda a: a.process in lost and a.system == system, message.reason, message.detail)
     elif isinstance(message, SystemLost):
         _on_loss(runtime, lambda a: a.system == message.system, message.reason, message.detail)
     elif isinstance(message, SubscribeDeadLetters):
@@ -53,6 +54,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             runtime.route(sender, status(runtime), runtime.address, REPLY)
     elif isinstance(message, Shutdown):
         shutdown(runtime)
+    elif isinstance(message, Told):
+        pass  # an inbox of the program has ended
     else:
         runtime.undeliverable(runtime.address, message, sender, "unhandled")
     return False

@@ -100,8 +100,8 @@ class Runtime:
         self.control.queue = deque()
 
         self.cells: dict[int, Cell] = {}
-        self.local_control: dict[int, Callable[[Any, Address[Any] | None], None]] = {}
-        """System cells of this process by process number (the admin of a ``local`` system)."""
+        self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
+        """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
         self.slots: dict[int, Slot] = {}
         self.timers = TimerHeap()
         self.profiles: dict[Any, Any] = {}
@@ -281,7 +281,7 @@ class Runtime:
         elif target.system == self.system and self.aliases.get(target.process, target.process) == self.number:
             self.deliver(target, kind, message, sender)
         elif target.system == self.system and target.process in self.local_control:
-            self.post(self._to_local_control, (target.process, message, sender))
+            self.post(self._to_local_control, (target, message, sender))
         else:
             if kind == MESSAGE and type(target) is ReplyAddress:
                 kind = REPLY
@@ -296,9 +296,8 @@ class Runtime:
             # An answer, failure or notice must arrive in any case: say at least what it was.
             self.outbound.post(target, lifecycle.picklable(message, error), sender, FAILURE if kind == REPLY else kind)
 
-    def _to_local_control(self, argument: tuple[int, Any, Address[Any] | None]) -> None:
-        number, message, sender = argument
-        self.local_control[number](message, sender)
+    def _to_local_control(self, argument: tuple[Address[Any], Any, Address[Any] | None]) -> None:
+        self.local_control[argument[0].process](*argument)
 
     def _complete(self, target: ReplyAddress, kind: int, message: Any, sender: Address[Any] | None) -> None:
         failure = message if kind == FAILURE else None
@@ -401,6 +400,10 @@ class Runtime:
             lifecycle.signal_to_nobody(self, target, message, reason)
         else:
             self.undeliverable(target, message, sender, reason)
+
+    def bounce(self, target: Address[Any], message: Any, reason: str) -> None:
+        """A signal that can't reach its process; whoever waits for its effect is told. Any thread."""
+        lifecycle.signal_to_nobody(self, target, message, reason)
 
     def undeliverable(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:
         """Nobody will handle ``message``: make it a dead letter, and fail the ask if it was one; any thread."""

@@ -1,0 +1,123 @@
+"""`AsyncActorSystem`: the same surface as `garrick.system.ActorSystem` for asyncio programs.
+
+Owns only the waiting: everything that blocks there is awaited here. With base ``"local"`` async handlers run on the caller's own loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from garrick.messages import Request
+from garrick.runtime.ask import Slot
+from garrick.runtime.async_lane import AsyncLane
+from garrick.runtime.signals import Lookup, Spec, StatusWanted, Stop
+from garrick.system import DEFAULT_TIMEOUT, ActorSystem
+from garrick.wire.envelope import SIGNAL
+
+if TYPE_CHECKING:
+    from garrick.actor import Actor
+    from garrick.address import Address
+    from garrick.supervision import Supervision
+
+R = TypeVar("R")
+
+
+class AsyncActorSystem:
+    """Use as ``async with AsyncActorSystem("local") as system: await system.ask(...)``; arguments as for ActorSystem."""
+
+    def __init__(
+        self,
+        base: str = "multiprocess",
+        *,
+        name: str | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self._base = base
+        self._arguments: dict[str, Any] = {"name": name, "capabilities": capabilities, **options}
+        self._system: ActorSystem | None = None
+
+    async def __aenter__(self) -> AsyncActorSystem:
+        self._system = await asyncio.to_thread(lambda: ActorSystem(self._base, **self._arguments))
+        if self._base == "local":
+            runtime = self._system._runtime
+            runtime.async_lane = AsyncLane(runtime, asyncio.get_running_loop())
+            runtime.start_async = runtime.async_lane.submit
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def system(self) -> ActorSystem:
+        """The same system with the blocking surface."""
+        if self._system is None:
+            raise RuntimeError("use `async with AsyncActorSystem(...)`")
+        return self._system
+
+    async def spawn(
+        self,
+        actor_class: type[Actor] | str,
+        *args: Any,
+        name: str | None = None,
+        requires: Mapping[str, Any] | None = None,
+        supervision: Supervision | None = None,
+        isolation: str = "shared",
+        mailbox: Any = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        **kwargs: Any,
+    ) -> Address[Any]:
+        """See ActorSystem.spawn."""
+        self.system._check()
+        runtime = self.system._runtime
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        slot = Slot(runtime, runtime.admin, timeout, None)
+        address = runtime.spawn(spec, runtime.admin, notify=slot.address)
+        slot.target = address
+        if address._cell is None:
+            slot.expose()
+        await slot.wait_async()
+        return address
+
+    def send(self, target: Address[Any], message: Any) -> None:
+        """See ActorSystem.send."""
+        self.system.send(target, message)
+
+    @overload
+    async def ask(self, target: Address[Any], message: Request[R], timeout: float = ...) -> R: ...
+    @overload
+    async def ask(self, target: Address[Any], message: Any, timeout: float = ...) -> Any: ...
+    async def ask(self, target: Address[Any], message: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
+        """See ActorSystem.ask."""
+        self.system._check()
+        return await self.system._runtime.ask(target, message, timeout)
+
+    async def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT) -> None:
+        """See ActorSystem.stop_actor."""
+        self.system._check()
+        runtime = self.system._runtime
+        slot = Slot(runtime, target, timeout, None)
+        runtime.route(target, Stop(notify=slot.address), None, SIGNAL)
+        if target._cell is None:
+            slot.expose()
+        await slot.wait_async()
+
+    async def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> Address[Any] | None:
+        """See ActorSystem.lookup."""
+        self.system._check()
+        runtime = self.system._runtime
+        found: Address[Any] | None = await runtime.ask(runtime.admin, Lookup(name), timeout, kind=SIGNAL)
+        return found
+
+    async def status(self, timeout: float = 5.0) -> dict[str, Any]:
+        """See ActorSystem.status."""
+        self.system._check()
+        runtime = self.system._runtime
+        found: dict[str, Any] = await runtime.ask(runtime.admin, StatusWanted(), timeout, kind=SIGNAL)
+        return found
+
+    async def stop(self, grace: float = 5.0) -> list[str]:
+        """See ActorSystem.stop."""
+        return await asyncio.to_thread(self.system.stop, grace)

@@ -1,0 +1,155 @@
+"""Base ``local``: the whole system inside the calling process.
+
+Owns the edge around the `AdminMachine`: here its inputs come from the lane of the one runtime, and its effects go back into it. The
+admin's steps run on the holder of the baton, like any other envelope.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from garrick.address import Address
+from garrick.clocks import SystemClock, SystemIds, SystemRandom
+from garrick.convention.placement import Placer
+from garrick.node.admin import AdminMachine, EndSystem, KillProcess, Report, Send
+from garrick.node.admin.effects import Effect
+from garrick.ports import Clock
+from garrick.runtime import process
+from garrick.runtime.baton import Baton
+from garrick.runtime.poller import WakePoller
+from garrick.runtime.runtime import Runtime
+from garrick.wire.envelope import MESSAGE
+
+log = logging.getLogger("garrick")
+
+
+class InProcessAdmin:
+    """An `AdminMachine` that lives in the lane of a runtime; used by ``local`` and by the simulator."""
+
+    def __init__(self, system: str, capabilities: Mapping[str, Any], clock: Clock) -> None:
+        self.clock = clock
+        self.machine = AdminMachine(system, capabilities=capabilities, now=clock.now())
+        self.number = self.machine.allot("worker", clock.now())
+        self.abandoned: tuple[str, ...] = ()
+        self.on_end: Any = lambda: None
+        self._armed: float | None = None
+
+    def attach(self, runtime: Runtime) -> None:
+        """Take over the control address of process 0; the first step on ``runtime``'s lane is the join of its process."""
+        self.runtime = runtime
+        runtime.local_control[0] = self._handle
+        runtime.on_shutdown = self._process_ended
+        runtime.post(self._join, None)
+
+    def shutdown(self, grace: float) -> None:
+        """Begin to end the system; any thread."""
+        self.runtime.post(self._shutdown, grace)
+
+    # --- inputs, all on the holder ------------------------------------------------------------------------------------
+
+    def _join(self, _argument: None) -> None:
+        self._apply(self.machine.process_joined(self.number, "worker", self.clock.now()))
+
+    def _handle(self, target: Address[Any], message: Any, sender: Address[Any] | None) -> None:
+        self._apply(self.machine.handle(message, sender, self.clock.now(), target=target))
+
+    def _shutdown(self, grace: float) -> None:
+        self._apply(self.machine.shutdown(grace, self.clock.now()))
+
+    def _process_ended(self) -> None:
+        self.runtime.post(self._process_died, None)
+
+    def _process_died(self, _argument: None) -> None:
+        self._apply(self.machine.process_died(self.number, "ended", self.clock.now(), expected=True))
+
+    def _tick(self) -> None:
+        self._armed = None
+        self._apply(self.machine.tick(self.clock.now()))
+
+    # --- effects ----------------------------------------------------------------------------------------------------------
+
+    def _apply(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._send(effect)
+            elif isinstance(effect, KillProcess):
+                # Threads can't be killed: say what is left and let go of it.
+                self.abandoned += tuple(process.abandon(self.runtime))
+                self._process_ended()
+            elif isinstance(effect, EndSystem):
+                self.abandoned += tuple(a for a in effect.abandoned if a not in self.abandoned)
+                self.on_end()
+            elif isinstance(effect, Report):
+                log.log(logging.getLevelName(effect.level.upper()), "%s: %s", self.runtime.system, effect.text)
+        deadline = self.machine.deadline
+        if deadline is not None and (self._armed is None or deadline < self._armed):
+            self._armed = deadline
+            self.runtime.timers.arm(deadline, self._tick)
+
+    def _send(self, effect: Send) -> None:
+        runtime = self.runtime
+        target = effect.target
+        if target.system == runtime.system and target.process == 0:
+            self._handle(target, effect.message, effect.sender)
+        elif effect.kind == MESSAGE and target.system != runtime.system:
+            runtime.undeliverable(target, effect.message, effect.sender, "system unknown")
+        else:
+            runtime.route(target, effect.message, effect.sender, effect.kind)
+
+
+class NoWayOut:
+    """The Outbound of a system that has no other processes: what is addressed elsewhere is undeliverable."""
+
+    runtime: Runtime
+
+    def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        """See `garrick.ports.Outbound`."""
+        reason = "worker lost" if target.system == self.runtime.system else "system unknown"
+        if kind == MESSAGE:
+            self.runtime.undeliverable(target, message, sender, reason)
+        else:
+            self.runtime.bounce(target, message, reason)
+
+
+class LocalNode:
+    """A running ``local`` system; see `garrick.node.base.Node`."""
+
+    def __init__(self, name: str, capabilities: Mapping[str, Any]) -> None:
+        clock = SystemClock()
+        self.name = name
+        system = f"{name}@{SystemIds.incarnation()}"
+        outbound = NoWayOut()
+        self._admin = InProcessAdmin(system, capabilities, clock)
+        self.runtime = Runtime(
+            system=system,
+            number=self._admin.number,
+            clock=clock,
+            random=SystemRandom(),
+            outbound=outbound,
+            placement=Placer(),
+            capabilities=capabilities,
+        )
+        outbound.runtime = self.runtime
+        self._ended = threading.Event()
+        self._admin.on_end = self._ended.set
+        self._baton = Baton(self.runtime, WakePoller(), name=f"garrick-{name}")
+        self._admin.attach(self.runtime)
+        self._baton.start()
+
+    def stop(self, grace: float) -> list[str]:
+        """See Node."""
+        self._admin.shutdown(grace)
+        self._ended.wait(grace + 5.0)
+        self.runtime.ending = True
+        process.abandon(self.runtime)
+        if not self._baton.stop(1.0):
+            log.warning("%s: a thread is still in user code", self.runtime.system)
+        return list(self._admin.abandoned)
+
+
+def start(name: str, capabilities: Mapping[str, Any]) -> LocalNode:
+    """Start a ``local`` system."""
+    return LocalNode(name, capabilities)

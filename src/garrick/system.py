@@ -1,0 +1,239 @@
+"""`ActorSystem`: how a program starts, uses and ends a system; the same on every base.
+
+Owns the choice of the base and the program's point of view (it is outside of all actors). Everything else is in the node it starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from garrick.errors import InvalidArgument, SystemStopped
+from garrick.inbox import Inbox
+from garrick.messages import Request
+from garrick.runtime.ask import Slot
+from garrick.runtime.signals import Lookup, SetCapability, Spec, StatusWanted, Stop, SubscribeDeadLetters
+from garrick.wire.envelope import SIGNAL
+
+if TYPE_CHECKING:
+    from garrick.actor import Actor
+    from garrick.address import Address
+    from garrick.node.base import Node
+    from garrick.supervision import Supervision
+
+R = TypeVar("R")
+
+BASES = {
+    # By name and not by import: a program loads only the base that it uses, and nothing depends on the simulator.
+    "local": "garrick.node.local",
+    "multiprocess": "garrick.node.client",
+    "sim": "garrick.sim.node",
+}
+
+DEFAULT_TIMEOUT = 30.0
+
+
+class ActorSystem:
+    """A running actor system as a program uses it.
+
+    The program that starts a system owns it: the system ends with `stop`, at the end of the ``with`` block, or when the program dies.
+
+    Args:
+        base: ``"multiprocess"`` (processes on this machine), ``"local"`` (inside this process) or ``"sim"`` (sequential,
+            deterministic, virtual time).
+        name: of the system, unique for this user on this machine; made up when None.
+        capabilities: what actors can require; keys to any picklable values.
+        options: further options of the base: ``workers=`` and ``detached=`` for multiprocess, ``seed=`` for sim.
+
+    Raises:
+        InvalidArgument: there is no such base or option.
+        SystemStartFailed: the processes did not come up.
+    """
+
+    def __init__(
+        self,
+        base: str = "multiprocess",
+        *,
+        name: str | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        module = BASES.get(base)
+        if module is None:
+            raise InvalidArgument(f"there is no base {base!r}", hint=f"bases are {', '.join(map(repr, BASES))}")
+        if name is None:
+            name = f"{base}-{os.getpid()}"
+        if not name or not all(c.isalnum() or c in "-_" for c in name):
+            raise InvalidArgument(f"{name!r} is no name for a system", hint="letters, digits, '-' and '_' only")
+        start = importlib.import_module(module).start
+        try:
+            node = start(name, dict(capabilities or {}), **options)
+        except TypeError as error:
+            if options and "unexpected keyword argument" in str(error):
+                raise InvalidArgument(f"base {base!r} has no such option: {error}") from None
+            raise
+        self._adopt(node)
+
+    @classmethod
+    def attach(cls, name: str) -> ActorSystem:
+        """Use a system of this user that runs already; `stop` then only lets go of it.
+
+        Raises:
+            NoSuchSystem: there is none of that name.
+        """
+        system = cls.__new__(cls)
+        system._adopt(importlib.import_module("garrick.node.client").attach(name))
+        return system
+
+    def _adopt(self, node: Node) -> None:
+        self._node = node
+        self._runtime = node.runtime
+        self._stopped: list[str] | None = None
+
+    # --- actors ---------------------------------------------------------------------------------------------------------
+
+    def spawn(
+        self,
+        actor_class: type[Actor] | str,
+        *args: Any,
+        name: str | None = None,
+        requires: Mapping[str, Any] | None = None,
+        supervision: Supervision | None = None,
+        isolation: str = "shared",
+        mailbox: Any = None,
+        wait: bool = True,
+        timeout: float = DEFAULT_TIMEOUT,
+        **kwargs: Any,
+    ) -> Address[Any]:
+        """Create a top-level actor.
+
+        Args:
+            actor_class: the class, or ``"package.module.Class"``.
+            args: arguments of its constructor; keyword arguments likewise.
+            name: unique in the system.
+            requires: capabilities that the hosting system must have.
+            supervision: what happens when a handler raises.
+            isolation: ``"shared"``, ``"thread"`` or ``"process"``.
+            mailbox: a `Bounded` mailbox; None for an unbounded one.
+            wait: whether to wait until it runs, and to raise when it can't start.
+            timeout: seconds to wait.
+
+        Raises:
+            SpawnFailed: its constructor or ``started`` raised (the cause is attached).
+            NameTaken: an actor of that name exists.
+            NoCapableSystem: no system has what it requires.
+            BadActorClass: it is no actor class.
+            AskTimeout: it did not start in time.
+        """
+        self._check()
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
+        address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
+        if slot is not None:
+            slot.target = address
+            if address._cell is None:
+                slot.expose()
+            slot.wait()
+        return address
+
+    def send(self, target: Address[Any], message: Any) -> None:
+        """Send a message; there is no sender to reply to (use an `inbox` for that)."""
+        self._check()
+        self._runtime.route(target, message, None)
+
+    @overload
+    def ask(self, target: Address[Any], message: Request[R], timeout: float = ...) -> R: ...
+    @overload
+    def ask(self, target: Address[Any], message: Any, timeout: float = ...) -> Any: ...
+    def ask(self, target: Address[Any], message: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
+        """Send a message and wait for the answer.
+
+        Args:
+            target: whom to ask.
+            message: the question.
+            timeout: seconds.
+
+        Raises:
+            AskTimeout, ActorGone, HandlerFailed: see `garrick.Reply.result`.
+        """
+        self._check()
+        return self._runtime.ask(target, message, timeout).result()
+
+    def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT) -> None:
+        """End an actor after what was sent to it before, and wait until it and its children have ended."""
+        self._check()
+        slot = Slot(self._runtime, target, timeout, None)
+        self._runtime.route(target, Stop(notify=slot.address), None, SIGNAL)
+        if target._cell is None:
+            slot.expose()
+        slot.wait()
+
+    def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> Address[Any] | None:
+        """The address of a named actor, or None."""
+        self._check()
+        found: Address[Any] | None = self._runtime.ask(self._runtime.admin, Lookup(name), timeout, kind=SIGNAL).result()
+        return found
+
+    def inbox(self) -> Inbox:
+        """A new address of the program's own, to send from and receive at."""
+        self._check()
+        return Inbox(self._runtime)
+
+    def dead_letters(self) -> Inbox:
+        """An inbox that receives a `DeadLetter` for every message that nobody handles from now on."""
+        inbox = self.inbox()
+        self._runtime.dead_letter_listeners[inbox.address] = None
+        self._runtime.route(self._runtime.admin, SubscribeDeadLetters(inbox.address), inbox.address, SIGNAL)
+        return inbox
+
+    # --- the system ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name of the system."""
+        return self._node.name
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What actors can require here, as last known."""
+        return self._runtime.capabilities
+
+    def set_capability(self, key: str, value: Any) -> None:
+        """Change a capability while the system runs; None removes it. Actors that no longer fit end."""
+        self._check()
+        self._runtime.route(self._runtime.admin, SetCapability(key, value), None, SIGNAL)
+
+    def status(self, timeout: float = 5.0) -> dict[str, Any]:
+        """Actors, mailboxes, processes, dead letters: what is known now, as plain data."""
+        self._check()
+        found: dict[str, Any] = self._runtime.ask(self._runtime.admin, StatusWanted(), timeout, kind=SIGNAL).result()
+        return found
+
+    def stop(self, grace: float = 5.0) -> list[str]:
+        """End the system, children before their parents.
+
+        Args:
+            grace: seconds that actors get to finish what they do.
+
+        Returns:
+            What did not end by itself and had to be abandoned, each as text; empty when all is well.
+        """
+        if self._stopped is None:
+            self._stopped = []
+            self._stopped = self._node.stop(grace)
+        return self._stopped
+
+    def _check(self) -> None:
+        if self._stopped is not None:
+            raise SystemStopped(f"the actor system {self.name!r} has been stopped")
+
+    def __enter__(self) -> ActorSystem:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<ActorSystem {self._runtime.system}{' stopped' if self._stopped is not None else ''}>"
