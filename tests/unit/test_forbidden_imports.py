@@ -33,7 +33,15 @@ FORBIDDEN = frozenset(
     }
 )
 
-SANS_IO = ("wire", "convention", "node/admin.py")
+SANS_IO = (
+    "wire",
+    "convention",
+    "node/admin.py",
+    "engine/directory.py",
+    "engine/feedcodec.py",
+    "engine/follower.py",
+    "engine/membership.py",
+)
 """Packages and modules, as paths below ``src/garrick``. ``node/admin`` may become a package: both are looked for."""
 
 
