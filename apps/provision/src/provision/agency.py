@@ -13,7 +13,7 @@ from garrick.errors import GarrickError
 from garrick.messages import ChildExited
 from garrick.supervision import Stop
 from provision.catalogue import STEPS
-from provision.protocol import SYSTEM_LOST, GetStep, ReleaseStep, StepGone, StepReady
+from provision.protocol import NO_SYSTEM, GetStep, ReleaseStep, StepGone, StepReady
 
 if TYPE_CHECKING:
     from garrick.address import Address
@@ -47,7 +47,7 @@ class Agency(Actor):
             # A step that raises ends, instead of waiting with a fresh memory for a message that will not come.
             step = self.spawn(entry.path, *arguments, requires=requires, supervision=Stop())
         except GarrickError as error:
-            self.send(user, _gone(message, "no_capable_system", str(error)))
+            self.send(user, _gone(message, NO_SYSTEM, str(error)))
             return
         self.steps[message.exec_id] = step
         self.users[step] = (message, user)
@@ -71,6 +71,4 @@ class Agency(Actor):
 
 
 def _gone(request: GetStep, code: str, detail: str) -> StepGone:
-    if STEPS[request.name].place == "host" and code in {SYSTEM_LOST, "no_capable_system"}:
-        return StepGone(request.exec_id, SYSTEM_LOST, f"system lost {request.host}")
     return StepGone(request.exec_id, code, f"step {request.name}: {detail}")

@@ -22,6 +22,7 @@ from provision.dispatch import Dispatch
 from provision.hostgate import HostGate
 from provision.ids import uuid7
 from provision.protocol import (
+    NO_SYSTEM,
     SYSTEM_LOST,
     GetStep,
     HostReady,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 SWEEP_SECONDS = 0.5
 """How often the database is looked at without a hint: queued actions, clocks, hosts without a gate."""
+AGAIN_SECONDS = 0.2
+"""How soon a Step actor that found no system is asked for again."""
 GRACE_SECONDS = 2.0
 """How much longer than a step may take its attempt waits for its answer."""
 
@@ -49,6 +52,13 @@ GRACE_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """Control to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Control to itself: have this attempt's Step actor made once more."""
+
+    exec_id: str
 
 
 @dataclass(slots=True)
@@ -178,8 +188,18 @@ class Control(Actor):
 
     @on
     def step_gone(self, message: StepGone) -> None:
-        if run := self.take(message.exec_id):
+        if message.exec_id not in self.attempts or message.code == SYSTEM_LOST:
+            return  # what ends all of a lost host's actions at once is the loss of its gate
+        if message.code in {NO_SYSTEM, "refused"}:
+            # What the Agency's process knows of the hosts lags a little behind; the attempt's clock bounds this.
+            self.after(AGAIN_SECONDS, Again(message.exec_id))
+        elif run := self.take(message.exec_id):
             self.finish(run, "failed", message.code, message.reason)
+
+    @on
+    def again(self, message: Again) -> None:
+        if run := self.attempts.get(message.exec_id):
+            self.next_step(run)
 
     @on
     def poisoned(self, message: Poisoned) -> None:

@@ -26,6 +26,7 @@ TERMINAL: Final[frozenset[str]] = frozenset({"succeeded", "failed", "cancelled",
 
 SYSTEM_LOST: Final = "system_lost"
 WAITING_HOST: Final = "waiting_host"
+NO_SYSTEM: Final = "no_capable_system"
 
 
 class Secret:
