@@ -46,6 +46,7 @@ __all__ = [
     "Asked",
     "Closed",
     "Count",
+    "Deaf",
     "Directory",
     "Effect",
     "Event",
@@ -156,8 +157,13 @@ class Probed:
 
 
 @dataclass(frozen=True)
+class Deaf:
+    """Our own ear at the servers is off: until `Interrupted` nobody is judged."""
+
+
+@dataclass(frozen=True)
 class Interrupted:
-    """Our own ear at the servers was deaf for a while: anything may have happened."""
+    """Our own ear at the servers is on again: meanwhile anything may have happened."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Announced | Leaving | Objected | Asked | Opened | Closed | Present | Probed | Interrupted | Tick
+Event = Announced | Leaving | Objected | Asked | Opened | Closed | Present | Probed | Deaf | Interrupted | Tick
 
 
 # -- effects: what to do -----------------------------------------------------------------------------------------------
@@ -248,6 +254,7 @@ class Directory:
         self._next_beat = now
         self._next_count = now
         self._published_at = float("-inf")
+        self._deaf = False
 
     @property
     def settled(self) -> bool:
@@ -280,7 +287,10 @@ class Directory:
                 self._present(connections, now)
             case Probed():
                 self._probed(event, now, out)
+            case Deaf():
+                self._deaf = True
             case Interrupted():
+                self._deaf = False
                 self._interrupted(now)
             case Tick():
                 pass
@@ -294,7 +304,8 @@ class Directory:
             times.append(self._settled_at)
         if self._changes:
             times.append(self._published_at + self.patience.publish)
-        times += [record.doubt.deadline for record in self._records.values() if record.doubt]
+        if not self._deaf:
+            times += [record.doubt.deadline for record in self._records.values() if record.doubt]
         return min(times)
 
     def snapshot(self) -> Snapshot:
@@ -399,7 +410,7 @@ class Directory:
 
     def _probed(self, event: Probed, now: float, out: list[Effect]) -> None:
         record = self._records.get(event.name)
-        if record is None or record.doubt is None or not record.doubt.probing:
+        if record is None or record.doubt is None or not record.doubt.probing or self._deaf:
             return
         if event.verdict is Verdict.REACHED and event.system == record.member.system:
             # It lives, so we missed the report of its connection: the count will show it.
@@ -446,7 +457,7 @@ class Directory:
     def _pass_time(self, now: float, out: list[Effect]) -> None:
         for name, record in list(self._records.items()):
             doubt = record.doubt
-            if doubt is None or now < doubt.deadline:
+            if doubt is None or self._deaf or now < doubt.deadline:
                 continue
             if doubt.probing:
                 self._lose(name, certain=False)

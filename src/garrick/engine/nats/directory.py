@@ -22,7 +22,7 @@ from garrick.engine import directory as machine
 from garrick.engine.carrier import Verdict, name_of
 from garrick.engine.feedcodec import SnapshotEncoder, decode_member, encode_delta
 from garrick.engine.nats.connection import Connection, Identity, Subscription
-from garrick.engine.nkeys import KeyPair
+from garrick.engine.nkeys import KeyPair, claims_of
 from garrick.errors import BadCredentials, EngineError, WireError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = ["DirectoryService"]
 
 _log = logging.getLogger("garrick.engine")
 _PAGE = 1024
-_QUIET = 0.3  # seconds without a further answer: all servers have counted
+_QUIET = 0.15  # seconds without a further answer: all servers have counted
 _BY_PEER = "client closed"
 
 
@@ -82,7 +82,7 @@ class DirectoryService:
                 Subscription(f"{namespace}.m.up.*", self._heard),
                 Subscription(f"{namespace}.m.snap", self._asked),
             ],
-            _Ear("members", self._members_up),
+            _Ear("members", self._members_up, _nothing),
         )
         signer = KeyPair.from_seed(user.seed)
         self._servers = Connection(
@@ -91,7 +91,7 @@ class DirectoryService:
             f"{system}/presence",
             inbox,
             [Subscription(f"{events}.CONNECT", self._opened), Subscription(f"{events}.DISCONNECT", self._closed)],
-            _Ear("servers", self._servers_up),
+            _Ear("servers", self._servers_up, self._servers_down),
         )
 
     async def start(self) -> None:
@@ -173,7 +173,8 @@ class DirectoryService:
 
     async def _find_out(self, name: str, within: float) -> None:
         verdict, system = await self._probe(name, within)
-        self._feed(machine.Probed(name, verdict, system))
+        if verdict is not Verdict.SILENT or self._members.up:  # our own silence says nothing about a member
+            self._feed(machine.Probed(name, verdict, system))
 
     async def _count_all(self) -> None:
         counted = await self._count()
@@ -240,6 +241,9 @@ class DirectoryService:
         if again:
             self._feed(machine.Interrupted())
 
+    def _servers_down(self) -> None:
+        self._feed(machine.Deaf())
+
     async def _opened(self, message: Msg) -> None:
         event = json.loads(message.data)
         label = _label(event["client"])
@@ -256,15 +260,17 @@ class DirectoryService:
 class _Ear:
     """Listens to one of the two connections; only its return matters."""
 
-    def __init__(self, what: str, up: Callable[..., None]) -> None:
+    def __init__(self, what: str, up: Callable[..., None], down: Callable[[], None]) -> None:
         self._what = what
         self._up = up
+        self._down = down
 
     def connection_up(self, *, again: bool) -> None:
         self._up(again=again)
 
     def connection_down(self, why: str) -> None:
         _log.info("the directory's connection to the %s is down: %s", self._what, why)
+        self._down()
 
     def connection_refused(self, subject: str, why: str) -> None:
         _log.error("the directory was refused %s: %s", subject, why)
@@ -276,8 +282,8 @@ class _Ear:
 def _label(client: dict[str, Any]) -> str:
     """The label of a connection if its user may carry it: labels are free text, names of users are not."""
     label = str(client.get("name", ""))
-    vouched = client.get("name_tag")
-    return label if vouched == name_of(label) else ""
+    token = client.get("jwt")  # checked by the server; without its signature's secret it is of no use to anybody
+    return label if token and claims_of(token).get("name") == name_of(label.partition("/")[0]) else ""
 
 
 def _connection(server: dict[str, Any], client: dict[str, Any]) -> str:
@@ -297,3 +303,7 @@ def _signature(signer: KeyPair, nonce: str) -> bytes:
     import base64
 
     return base64.b64encode(signer.sign(nonce.encode()))
+
+
+def _nothing() -> None:
+    """The members' connection: what was not published is noticed by its version."""
