@@ -53,6 +53,7 @@ from garrick.wire.link_model import (
 from garrick.wire.outbox import Chunk, Outbox
 
 __all__ = [
+    "TRANSITIONS",
     "Delivered",
     "Event",
     "Link",
@@ -170,6 +171,7 @@ class Link:
                 self._hello_at = now + self._hello_wait
                 self._hello_wait = min(2 * self._hello_wait, config.hello_max)
         if self._peer_token:
+            introduced = len(out)
             chunks = self._box.take(now)
             if self._probe:
                 self._probe = False
@@ -185,7 +187,7 @@ class Link:
                 self._bye, self._peer_token = False, 0
             elif (self._ack_at is not None and now >= self._ack_at) or now >= self._beat_at:
                 out.append(self._header(BEAT, self._ack_flags, 0))
-            if out:
+            if len(out) > introduced:
                 self._ack_at, self._ack_flags, self._unacknowledged = None, 0, 0
                 self._beat_at = now + config.heartbeat
         self._frames_out += len(out)
@@ -328,7 +330,8 @@ class Link:
         if self.state is State.SUSPECT:
             self._move(Trigger.HEARD, events)
             if self._resend_at is not None:
-                self._resend_at = now  # nothing but its oldest frame has been tried lately
+                # Only its oldest frame has been tried lately; all follow, unless it soon shows that it had them.
+                self._resend_at = now + self.config.gap_pause
                 self._tries = 0
 
     def _meet(self, system: str, session: int, source: int, events: list[Event], now: float) -> None:

@@ -18,7 +18,7 @@ from garrick.errors import WireError
 from garrick.wire.envelope import Raw
 from garrick.wire.frame import FRAME_SIZE, MORE, PART
 
-_HEADER_TO_COME: Final = b""
+_HEADER_TO_COME: Final[Raw] = b""
 
 
 class Chunk:
@@ -180,7 +180,7 @@ class Outbox:
         if chunks:
             self.unsent.clear()
             self.flight.extend(chunks)
-            self.sent = max(self.sent, chunks[-1].sequence + 1)
+            self.sent = self.next
         return chunks
 
     def acknowledge(self, expected: int) -> bool:
