@@ -98,7 +98,6 @@ class Actor:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
-        mailbox: Any = None,
         **kwargs: Any,
     ) -> Address[Any]:
         """Create a child and return its address at once; a failure to start arrives as `ChildExited`.
@@ -110,10 +109,9 @@ class Actor:
             requires: capabilities that the hosting system must have, on top of the class's own.
             supervision: what happens when a handler of the child raises.
             isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
-            mailbox: a `Bounded` mailbox; None for an unbounded one.
         """
         return self._live().spawn(  # type: ignore[no-any-return]
-            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox
+            actor_class, args, kwargs, name, requires, supervision, isolation
         )
 
     @overload
@@ -228,5 +226,3 @@ class Actor:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__dict__.get('address', 'detached')}>"
-
-

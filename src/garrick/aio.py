@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
@@ -39,7 +39,7 @@ class AsyncActorSystem:
         self._arguments: dict[str, Any] = {"name": name, "capabilities": capabilities, **options}
         self._system: ActorSystem | None = None
 
-    async def __aenter__(self) -> AsyncActorSystem:
+    async def __aenter__(self) -> Self:
         self._system = await asyncio.to_thread(lambda: ActorSystem(self._base, **self._arguments))
         if self._base == "local":
             runtime = self._system._runtime
@@ -65,14 +65,13 @@ class AsyncActorSystem:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
-        mailbox: Any = None,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> Address[Any]:
         """See ActorSystem.spawn."""
         self.system._check()
         runtime = self.system._runtime
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
         slot = Slot(runtime, runtime.admin, timeout, None)
         address = runtime.spawn(spec, runtime.admin, notify=slot.address)
         slot.target = address

@@ -33,11 +33,9 @@ class HandlerTable:
 
     def __init__(self, owner: type) -> None:
         self.owner = owner
-        self._declared = [
-            attribute
-            for name in dict.fromkeys(n for cls in reversed(owner.__mro__) for n in vars(cls))
-            if getattr(attribute := getattr(owner, name, None), _MARK, False)
-        ]
+        names = dict.fromkeys(name for cls in reversed(owner.__mro__) for name in vars(cls))
+        attributes: list[Any] = [getattr(owner, name, None) for name in names]
+        self._declared: list[Handler] = [a for a in attributes if getattr(a, _MARK, False)]
         # Annotations may name types that are defined later in the module, so they are looked up at the first message.
         self._resolved: dict[type, Handler] | None = None
         self._cache: dict[type, Handler | None] = {}

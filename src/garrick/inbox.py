@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from garrick.actor import Actor
 from garrick.address import Address
@@ -123,7 +123,7 @@ class Inbox:
         if self._closed or self._runtime.ending:
             raise SystemStopped(f"the inbox {self.address} is closed")
 
-    def __enter__(self) -> Inbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

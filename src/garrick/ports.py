@@ -94,6 +94,14 @@ class Scheduler(Protocol):
         """
         ...
 
+    def place(self, cell: Any) -> None:
+        """Decide where the steps of a new actor (a `garrick.runtime.cell.Cell`) run, before the first one."""
+        ...
+
+    def lost_baton(self, tenure: Any) -> bool:
+        """The thread that ran user code under ``tenure`` saw that it may no longer be the holder: is that so?"""
+        ...
+
     def stop(self, timeout: float) -> bool:
         """End all threads; False when one of them is still in user code."""
         ...

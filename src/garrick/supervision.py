@@ -36,13 +36,11 @@ class Restart:
         max: restarts allowed ``within`` seconds before the actor stops as failed.
         within: the window of ``max``, seconds.
         backoff: pause before each restart; None restarts at once.
-        on_loss: also re-create the actor (same address, empty mailbox) when its process is lost.
     """
 
     max: int = 3
     within: float = 60.0
     backoff: Backoff | None = field(default_factory=Backoff)
-    on_loss: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from garrick.errors import InvalidArgument, SystemStopped
 from garrick.inbox import Inbox
@@ -38,7 +38,7 @@ DEFAULT_TIMEOUT = 30.0
 class ActorSystem:
     """A running actor system as a program uses it.
 
-    The program that starts a system owns it: the system ends with `stop`, at the end of the ``with`` block, or when the program dies.
+    The program that starts a system owns it: it ends with `stop`, with the ``with`` block, or when the program dies.
 
     Args:
         base: ``"multiprocess"`` (processes on this machine), ``"local"`` (inside this process) or ``"sim"`` (sequential,
@@ -102,7 +102,6 @@ class ActorSystem:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
-        mailbox: Any = None,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
@@ -116,7 +115,6 @@ class ActorSystem:
             requires: capabilities that the hosting system must have.
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
-            mailbox: a `Bounded` mailbox; None for an unbounded one.
             wait: whether to wait until it runs, and to raise when it can't start.
             timeout: seconds to wait.
 
@@ -128,7 +126,7 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
         if slot is not None:
@@ -229,7 +227,7 @@ class ActorSystem:
         if self._stopped is not None:
             raise SystemStopped(f"the actor system {self.name!r} has been stopped")
 
-    def __enter__(self) -> ActorSystem:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -25,7 +25,18 @@ _lock = threading.Lock()
 class Slot:
     """The state of one ask. ``target`` is who was asked, ``asker`` the asking cell (None for a program)."""
 
-    __slots__ = ("_callbacks", "_failure", "_value", "address", "asker", "deadline", "done", "runtime", "target", "timeout")
+    __slots__ = (
+        "_callbacks",
+        "_failure",
+        "_value",
+        "address",
+        "asker",
+        "deadline",
+        "done",
+        "runtime",
+        "target",
+        "timeout",
+    )
 
     def __init__(self, runtime: Runtime, target: Address[Any], timeout: float, asker: Cell | None) -> None:
         self.runtime = runtime
@@ -164,5 +175,9 @@ class Slot:
 
 def _timeout_text(slot: Slot) -> tuple[str]:
     cell = slot.target._cell
-    where = cell.whereabouts() if cell is not None else f"it was sent to process {slot.target.process} of {slot.target.system}"
+    where = (
+        cell.whereabouts()
+        if cell is not None
+        else f"it was sent to process {slot.target.process} of {slot.target.system}"
+    )
     return (f"no answer from {slot.target} within {slot.timeout:g} s; {where}",)

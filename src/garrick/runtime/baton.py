@@ -83,7 +83,9 @@ class _Detached:
 class Baton:
     """The scheduler of workers and of ``local`` systems."""
 
-    def __init__(self, runtime: Runtime, poller: Poller, *, name: str = "garrick", slow_handler: float = SLOW_HANDLER) -> None:
+    def __init__(
+        self, runtime: Runtime, poller: Poller, *, name: str = "garrick", slow_handler: float = SLOW_HANDLER
+    ) -> None:
         self.runtime = runtime
         runtime.scheduler = self
         self.poller = poller
@@ -310,7 +312,7 @@ class Baton:
                     self._pin(cell, executor)
                 else:
                     cell.executor = None
-                    cell.pinned = cell.spec.mailbox is not None
+                    cell.pinned = False
                     if not cell.busy:
                         self.runtime.unbusy(cell)
 

@@ -78,7 +78,7 @@ class Cell:
         self.busy = False
         self.scheduled = False
         self.pinned = False
-        """Whether the queue stays even when it is empty (bounded mailbox, or an executor)."""
+        """Whether the queue stays even when it is empty (the actor has an executor)."""
         self.state = STARTING
         self.sender: Address[Any] | None = None
         self.answered: Any = None
@@ -125,10 +125,9 @@ class Cell:
         requires: Any,
         supervision: Any,
         isolation: str,
-        mailbox: Any,
     ) -> Address[Any]:
         """See `garrick.actor.Actor.spawn`."""
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
         if self.children is None:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)
@@ -206,7 +205,11 @@ class Cell:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """See `garrick.actor.Actor.log`."""
         cls = type(self.actor)
-        extra = {"garrick_system": self.address.system, "garrick_actor": str(self.address), "garrick_class": cls.__qualname__}
+        extra = {
+            "garrick_system": self.address.system,
+            "garrick_actor": str(self.address),
+            "garrick_class": cls.__qualname__,
+        }
         return logging.LoggerAdapter(logging.getLogger(cls.__module__), extra)
 
     def random(self) -> random.Random:

@@ -23,7 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.actor import Actor
 from garrick.address import Address, ReplyAddress
-from garrick.errors import ActorGone, BadActorClass, GarrickError, HandlerFailed, InvalidArgument, NameTaken, SpawnFailed
+from garrick.errors import (
+    ActorGone,
+    BadActorClass,
+    GarrickError,
+    HandlerFailed,
+    InvalidArgument,
+    NameTaken,
+    SpawnFailed,
+)
 from garrick.messages import ChildExited, Notice, Poisoned, Terminated
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
@@ -312,7 +320,7 @@ def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException |
 
 
 def _children_ended(runtime: Runtime, cell: Cell) -> bool:
-    reason, _error = cell.ending
+    reason, _error = cell.ending or ("stopped", None)
     if cell.actor is not None and type(cell.actor).stopping is not Actor.stopping:
         return runtime.run_step(cell, _call_stopping, reason, _stopped)
     return _stopped(runtime, cell, reason, None, None)
@@ -323,7 +331,7 @@ def _call_stopping(cell: Cell, reason: str) -> Any:
 
 
 def _stopped(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: BaseException | None) -> bool:
-    reason, cause = cell.ending
+    reason, cause = cell.ending or ("stopped", None)
     if error is not None:
         log.warning("stopping() of %s failed: %s: %s", cell.address, type(error).__name__, error)
     return finish(runtime, cell, reason, cause)
@@ -349,7 +357,9 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
         elif item[0] is runtime.control:
             item[1](item[2])  # a signal: it finds the actor ended and answers accordingly
     if cell.notify is not None:
-        failure = error if isinstance(error, GarrickError) else SpawnFailed(f"{class_name(cell)} could not start: {detail}")
+        failure = (
+            error if isinstance(error, GarrickError) else SpawnFailed(f"{class_name(cell)} could not start: {detail}")
+        )
         if failure is not error and error is not None:
             failure.__cause__ = error
             failure.add_note("".join(traceback.format_exception(error)))
@@ -366,7 +376,8 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
     cell.actor = cell.handle = cell.context = cell.ending = None
-    runtime.cell_ended(cell)
+    if runtime.ending and not runtime.cells:
+        runtime.on_shutdown()
     return False
 
 

@@ -19,6 +19,7 @@ from garrick.runtime.signals import (
     ProcessLost,
     Shutdown,
     StatusWanted,
+    Stop,
     SubscribeDeadLetters,
     SystemLost,
     Told,
@@ -75,7 +76,7 @@ def _on_view(runtime: Runtime, view: View) -> None:
         check = getattr(type(cell.actor), "can_run_on", None)
         if lacking or (check is not None and not check(own.capabilities)):
             runtime.post(runtime.signal, (cell, Told(CapabilityLost(lacking)), None))
-            runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="capability lost"), None))
+            runtime.post(runtime.signal, (cell, Stop(reason="capability lost"), None))
 
 
 def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
@@ -86,14 +87,14 @@ def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
     for cell in list(runtime.cells.values()):
         for child in tuple(cell.children or ()):
             if hit(child):
-                exited = ChildExited(child, reason, detail, name=cell.children and cell.children.get(child))
+                exited = ChildExited(child, reason, detail, name=(cell.children or {}).get(child))
                 runtime.post(runtime.signal, (cell, Told(exited), None))
         for watched in tuple(cell.watching or ()):
             if hit(watched):
                 runtime.post(runtime.signal, (cell, Told(Terminated(watched, reason, detail)), None))
         if hit(cell.parent) and cell.parent.serial != 0:
             # The parent's end reaches its children also when its process could not say good-bye.
-            runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="parent lost"), None))
+            runtime.post(runtime.signal, (cell, Stop(reason="parent lost"), None))
         if cell.watchers:
             for watcher in [w for w in cell.watchers if hit(w)]:
                 del cell.watchers[watcher]
@@ -107,13 +108,8 @@ def shutdown(runtime: Runtime) -> None:
     runtime.ending = True
     tops = [cell for cell in runtime.cells.values() if cell.parent.serial == 0 or cell.parent.process != runtime.number]
     for cell in tops:
-        runtime.post(runtime.signal, (cell, lifecycle.Stop(reason="stopped"), None))
-    cell_ended(runtime)
-
-
-def cell_ended(runtime: Runtime) -> None:
-    """See whether the last actor of an ending process has gone."""
-    if runtime.ending and not runtime.cells:
+        runtime.post(runtime.signal, (cell, Stop(reason="stopped"), None))
+    if not runtime.cells:
         runtime.on_shutdown()
 
 
@@ -136,9 +132,11 @@ def status(runtime: Runtime) -> dict[str, Any]:
     for envelope in list(runtime.lane):
         if envelope[0] is not runtime.control:
             waiting[id(envelope[0])] += 1
-    actors = []
+    actors: list[dict[str, Any]] = []
+    mailbox = len(runtime.lane)
     for cell in list(runtime.cells.values())[:1000]:
         queued = len(cell.queue) if cell.queue is not None and cell.state != ENDED else 0
+        mailbox += queued
         actors.append(
             {
                 "address": str(cell.address),
@@ -166,11 +164,9 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "process": runtime.number,
         "actors": len(runtime.cells),
         "actor_list": actors,
-        "mailbox": len(runtime.lane) + sum(a["mailbox"] for a in actors),
+        "mailbox": mailbox,
         "asks": len(runtime.slots),
         "timers": len(runtime.timers),
         "dead_letters": dict(runtime.dead_letter_count),
         "dead_letter_list": letters,
     }
-
-

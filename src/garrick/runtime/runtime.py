@@ -153,10 +153,7 @@ class Runtime:
                     cell.queue = None
                 return False
             envelope = queue.popleft()
-            if envelope[0] is control:
-                lost = envelope[1](envelope[2])
-            else:
-                lost = self.run_message(cell, envelope)
+            lost = envelope[1](envelope[2]) if envelope[0] is control else self.run_message(cell, envelope)
             if lost:
                 return True
             if cell.busy or cell.queue is not queue:
@@ -229,7 +226,7 @@ class Runtime:
         except BaseException as raised:
             error = raised
         tenure.envelope = outer
-        if tenure.lost and self.scheduler.lost_baton(tenure):  # type: ignore[attr-defined]
+        if tenure.lost and self.scheduler.lost_baton(tenure):
             self.post(self.released, (cell, done, context, result, error))
             return True
         if result is not None and type(result) is CoroutineType:
@@ -547,10 +544,6 @@ class Runtime:
 
     def _control_signal(self, argument: tuple[Any, Address[Any] | None]) -> bool:
         return process.on_control(self, *argument)
-
-    def cell_ended(self, cell: Cell) -> None:
-        """An actor has ended; holder only."""
-        process.cell_ended(self)
 
     def status(self) -> dict[str, Any]:
         """What is known in this process, as plain data."""

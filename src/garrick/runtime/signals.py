@@ -31,7 +31,6 @@ class Spec:
     requires: dict[str, Any] = field(default_factory=dict)
     supervision: Any = None
     isolation: str = "shared"
-    mailbox: Any = None
 
 
 # --- to an actor's address -------------------------------------------------------------------------------------------
