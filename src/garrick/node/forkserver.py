@@ -1,0 +1,180 @@
+"""The fork-server of a system: a small process with the library loaded that makes all others in milliseconds.
+
+Owns forking, and reaping what it forked. Must not import asyncio or anything of a user, and has one thread, or forking would not be
+safe. The admin talks to it over a socket pair, one JSON object per packet::
+
+    {"start": number, "role": role}    ->  {"started": number, "pid": pid}  or  {"failed": number, "error": text}
+    {"kill": number}
+                                       <-  {"exited": number, "status": wait status}
+
+Invariants: whoever it forked is killed by the kernel when it ends, and it is killed when the admin ends, whatever state they are in;
+so nothing of a system outlives its admin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+PACKET: Final = 4096
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """What every process of a system must know; travels to the admin by its standard input, and from there by fork."""
+
+    system: str
+    rundir: str
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    detached: bool = False
+    foreground: bool = False
+    """The admin is a program of its own (`garrick.node`), which ends on SIGINT and SIGTERM."""
+    main: str | None = None
+    """The private name of the owner's main module."""
+    argv: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; at once if that has happened."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def set_title(title: str) -> None:
+    """The short name that ``ps`` and ``top`` show."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, title.encode()[:15], 0, 0, 0)
+
+
+def serve(sock: socket.socket, config: NodeConfig, admin: int) -> NoReturn:
+    """Be the fork-server until the admin closes the socket."""
+    server = _ForkServer(sock, config, admin)
+    try:
+        server.run()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+class _ForkServer:
+    def __init__(self, sock: socket.socket, config: NodeConfig, admin: int) -> None:
+        self.sock = sock
+        self.config = config
+        self.admin = admin
+        self.numbers: dict[int, int] = {}
+        """pid -> process number, of those that have not been reaped."""
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_read, False)
+        os.set_blocking(self.wake_write, False)
+
+    def run(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, _wake)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        die_with_parent(self.admin)
+        set_title("garrick fork")
+        import garrick.node.worker  # noqa: F401 - what every child needs is loaded once, here
+
+        gc.collect()
+        gc.freeze()  # the collector of a child leaves our pages alone, so that they stay shared
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        poll.register(self.wake_read, select.POLLIN)
+        while True:
+            ready = poll.poll()
+            if any(descriptor == self.wake_read for descriptor, _ in ready):
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self.wake_read, 512)
+                self.reap()
+            if any(descriptor == self.sock.fileno() for descriptor, _ in ready):
+                packet = self.sock.recv(PACKET)
+                if not packet:
+                    return
+                self.obey(json.loads(packet))
+
+    def obey(self, order: dict[str, Any]) -> None:
+        if "start" in order:
+            self.start(order["start"], order["role"])
+        elif "kill" in order:
+            for pid, number in self.numbers.items():
+                if number == order["kill"]:
+                    os.kill(pid, signal.SIGKILL)  # not reaped yet, so the pid is still theirs
+
+    def start(self, number: int, role: str) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self.tell(failed=number, error=str(error))
+            return
+        if pid == 0:
+            self.child(number, role)
+        self.numbers[pid] = number
+        self.tell(started=number, pid=pid)
+
+    def child(self, number: int, role: str) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            parent = os.getppid()
+            die_with_parent(parent)
+            self.sock.close()
+            os.close(self.wake_read)
+            os.close(self.wake_write)
+            set_title(f"garrick {role[0]}{number}")
+            if not faulthandler.is_enabled():
+                with contextlib.suppress(ValueError, OSError, AttributeError):
+                    faulthandler.enable()  # a segmentation fault in a handler says where
+            from garrick.node.worker import run
+
+            status = run(self.config, number, role)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def reap(self) -> None:
+        while self.numbers:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            number = self.numbers.pop(pid, None)
+            if number is not None:
+                self.tell(exited=number, status=status)
+
+    def tell(self, **content: Any) -> None:
+        try:
+            self.sock.send(json.dumps(content).encode())
+        except OSError:
+            os._exit(1)  # the admin has gone
+
+
+def _wake(_signum: int, _frame: FrameType | None) -> None:
+    """The wake-up descriptor does the work; a handler must exist for it to be written."""

@@ -1,0 +1,416 @@
+"""`Host`: the admin process of a system, asyncio around the `AdminMachine`.
+
+Owns what the machine must not: sockets, processes, time. It executes the machine's effects and tells it what happened. Envelopes for
+other systems go to the `Gateway`, if there is one. No user code and no class of a user is ever loaded here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+from typing import Any, Final, Protocol
+
+from garrick.errors import UndecodableMessage
+from garrick.node import handshake
+from garrick.node.admin import (
+    AdminMachine,
+    Announce,
+    Answer,
+    Effect,
+    EndSystem,
+    KillProcess,
+    Report,
+    Send,
+    StartProcess,
+)
+from garrick.node.forkserver import NodeConfig
+from garrick.node.handshake import OWNER, Hello
+from garrick.node.inlink import Listener
+from garrick.node.links import Links
+from garrick.node.mainmodule import Bodies
+from garrick.node.reactor import READ, AsyncioReactor
+from garrick.node.rundir import RunDir
+from garrick.node.salvage import salvage
+from garrick.node.spawner import Spawner
+from garrick.runtime.signals import SystemInfo, View
+from garrick.wire.envelope import Raw, decode, peek
+
+log = logging.getLogger("garrick.node")
+
+FLUSH_SECONDS: Final = 1.0
+OWNER_GONE_GRACE: Final = 5.0
+
+
+class Gateway(Protocol):
+    """The way to other systems."""
+
+    def forward(self, raw: Raw) -> None:
+        """An envelope whose target is in another system (see `garrick.wire.envelope.qualify`)."""
+        ...
+
+    def announce(self, info: SystemInfo) -> None:
+        """Tell the convention about this system."""
+        ...
+
+    async def close(self, reason: str) -> None:
+        """Say good-bye and end."""
+        ...
+
+
+class Host:
+    """See the module."""
+
+    def __init__(
+        self, config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int
+    ) -> None:
+        self.config = config
+        self.system = config.system
+        self.rundir = rundir
+        self.loop = asyncio.get_running_loop()
+        self.reactor = AsyncioReactor(self.loop)
+        self.machine = AdminMachine(
+            config.system, capabilities=config.capabilities, detached=config.detached, now=self.loop.time()
+        )
+        self.gateway: Gateway | None = None
+        self.ended = asyncio.Event()
+        token = rundir.token()
+        self.links = Links(
+            system=config.system,
+            number=0,
+            role="admin",
+            rundir=rundir,
+            token=token,
+            reactor=self.reactor,
+            bodies=Bodies(None, config.main, program=False),
+        )
+        self.links.undeliverable = self._undeliverable
+        self.listener = Listener(listener, self.reactor, token, self.receive, self._session)
+        self.listener.on_greeted = self._greeted
+        self.spawner = Spawner(forkserver, pid, config, self.reactor, self._process_died, self._no_forkserver)
+        self._sessions: dict[int, _Session] = {}
+        self._greeted_numbers: set[int] = set()
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._ending = False
+        self._end: EndSystem | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the workers."""
+        self.apply(self.machine.start(self.config.workers, self.now()))
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.loop.time()
+
+    def shutdown(self, grace: float, reason: str) -> None:
+        """Begin to end the system."""
+        self.apply(self.machine.shutdown(grace, self.now(), reason))
+
+    async def status(self) -> dict[str, Any]:
+        """What is known of the system and its processes, as plain data."""
+        token = len(self._answers) + 1
+        while token in self._answers:
+            token += 1
+        future: asyncio.Future[dict[str, Any]] = self.loop.create_future()
+        self._answers[token] = future
+        try:
+            self.apply(self.machine.status_wanted(token, self.now()))
+            return await future
+        finally:
+            del self._answers[token]
+
+    # --- what arrives -----------------------------------------------------------------------------------------------------
+
+    def receive(self, envelopes: list[Raw], _number: int) -> None:
+        """Envelopes from a process of this system, in order."""
+        for raw in envelopes:
+            header = peek(raw)
+            if header.target_system is not None and header.target_system != self.system:
+                self._forward(raw)
+            elif header.target_process != 0:
+                self.links.send(header.target_process, raw, header.kind)
+            else:
+                self.handle(raw)
+
+    def handle(self, raw: Raw, origin: str | None = None) -> None:
+        """An envelope for the admin itself. ``origin``: the other system that it came from, as its link proves."""
+        _, target, sender, body = decode(raw, self.system)
+        try:
+            message = salvage(body)
+        except UndecodableMessage as error:
+            log.warning("from %s: %s", sender or origin, error)
+            self.apply(self.machine.undeliverable(target, sender, "undecodable", self.now()))
+            return
+        self.apply(self.machine.handle(message, sender, self.now(), target=target, origin=origin))
+
+    def _forward(self, raw: Raw) -> None:
+        if self.gateway is not None:
+            self.gateway.forward(raw)
+        else:
+            self._undeliverable(raw, "system unknown")
+
+    def _undeliverable(self, raw: Raw, reason: str) -> None:
+        kind, target, sender, body = decode(raw, self.system)
+        del kind, body
+        self.apply(self.machine.undeliverable(target, sender, reason, self.now()))
+
+    # --- processes ----------------------------------------------------------------------------------------------------------
+
+    def _greeted(self, hello: Hello) -> None:
+        if hello.number in self._greeted_numbers:
+            return  # another connection of one that is known
+        self._greeted_numbers.add(hello.number)
+        session = self._sessions.get(hello.number)
+        owner = session is not None and session.owner
+        self.apply(self.machine.process_joined(hello.number, hello.role, self.now(), pid=hello.pid, owner=owner))
+
+    def _process_died(self, number: int, detail: str, expected: bool) -> None:
+        self.listener.drain(number)
+        self.rundir.forget(number)
+        self.apply(self.machine.process_died(number, detail, self.now(), expected=expected))
+        self.links.lost(number, "stopped" if expected or self._ending else "worker lost")
+
+    def _no_forkserver(self, detail: str) -> None:
+        log.error("no fork-server stays alive (%s): the system ends", detail)
+        self.shutdown(0.0, detail)
+
+    def _session(self, hello: Hello, sock: socket.socket) -> None:
+        """A client wants to take part."""
+        if self._ending:
+            sock.close()
+            return
+        number = self.machine.allot("client", self.now())
+        owner = bool(hello.flags & OWNER)
+        self._sessions[number] = _Session(self, number, owner, sock, hello.pid)
+
+    def session_ended(self, number: int, detail: str, expected: bool) -> None:
+        """A client has gone."""
+        if self._sessions.pop(number, None) is not None:
+            self._process_died(number, detail, expected)
+
+    # --- effects --------------------------------------------------------------------------------------------------------------
+
+    def apply(self, effects: list[Effect]) -> None:
+        """Execute what the machine decided."""
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case StartProcess():
+                    self.spawner.start(effect.number, effect.role)
+                case KillProcess():
+                    self._kill(effect)
+                case Announce():
+                    if self.gateway is not None:
+                        self.gateway.announce(effect.info)
+                case Answer():
+                    future = self._answers.get(effect.token)
+                    if future is not None and not future.done():
+                        future.set_result(effect.value)
+                case Report():
+                    log.log(logging.getLevelName(effect.level.upper()), "%s: %s", self.system, effect.text)
+                case EndSystem():
+                    self._finish(effect)
+        self._arm()
+
+    def _send(self, effect: Send) -> None:
+        target = effect.target
+        if isinstance(effect.message, View):
+            self.links.aliases = effect.message.aliases
+        if target.system == self.system:
+            if target.process == 0:
+                self.apply(self.machine.handle(effect.message, effect.sender, self.now(), target=target))
+            else:
+                self.links.post(target, effect.message, effect.sender, effect.kind)
+        else:
+            self._forward(self.links.envelope(target, effect.message, effect.sender, effect.kind))
+
+    def _kill(self, effect: KillProcess) -> None:
+        if self.spawner.kill(effect.number):
+            return
+        session = self._sessions.get(effect.number)
+        if session is not None:
+            session.end(effect.reason, ())
+        else:
+            log.warning("process %d is to be killed (%s) and is none of ours", effect.number, effect.reason)
+
+    def _arm(self) -> None:
+        deadline = self.machine.deadline
+        if self._tick_handle is not None:
+            if deadline is not None and self._tick_handle.when() == deadline:
+                return
+            self._tick_handle.cancel()
+            self._tick_handle = None
+        if deadline is not None:
+            self._tick_handle = self.loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._tick_handle = None
+        # The loop may call a little early; the machine compares exactly.
+        self.apply(self.machine.tick(max(self.now(), self.machine.deadline or 0.0)))
+
+    # --- the end ----------------------------------------------------------------------------------------------------------------
+
+    def _finish(self, end: EndSystem) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        self._end = end
+        task = self.loop.create_task(self._leave(end))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _leave(self, end: EndSystem) -> None:
+        if self.gateway is not None:
+            await self.gateway.close(end.reason)
+        deadline = self.now() + FLUSH_SECONDS
+        while self.links.pending_to(set(self._sessions)) and self.now() < deadline:
+            await asyncio.sleep(0.002)
+        self.spawner.close()  # before anybody is told: then nothing of the system is left
+        self.links.undeliverable = lambda _raw, _reason: None
+        for session in list(self._sessions.values()):
+            session.end(end.reason, end.abandoned)
+        self.links.close()
+        self.listener.close()
+        self.rundir.remove()
+        self.ended.set()
+
+
+class _Session:
+    """The admin's end of a client's session."""
+
+    def __init__(self, host: Host, number: int, owner: bool, sock: socket.socket, pid: int) -> None:
+        self.owner = owner
+        self._host = host
+        self._number = number
+        self._sock: socket.socket | None = sock
+        self._buffer = bytearray()
+        self._said_goodbye = False
+        self._pidfd = _pidfd(sock, pid)
+        host.reactor.watch(sock.fileno(), READ, self._ready)
+        if self._pidfd is not None:
+            # A child that the client forked may hold its socket open: only the process itself tells its death.
+            host.reactor.watch(self._pidfd, READ, lambda _: self._gone("the client died"))
+        self._say(
+            number=number,
+            system=host.system,
+            main=host.config.main,
+            detached=host.config.detached,
+            pid=os.getpid(),
+        )
+
+    def _say(self, **content: Any) -> None:
+        if self._sock is not None:
+            try:
+                self._sock.send(handshake.line(**content))
+            except OSError as error:
+                log.debug("client %d does not listen: %s", self._number, error)
+
+    def _ready(self, _events: int) -> None:
+        if self._sock is None:
+            return
+        try:
+            data = self._sock.recv(4096)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._gone("the client closed its session" if self._said_goodbye else "the client died")
+            return
+        self._buffer += data
+        for statement in handshake.parse_lines(self._buffer):
+            self._said_goodbye |= bool(statement.get("bye"))
+
+    def _gone(self, detail: str) -> None:
+        self._close()
+        self._host.session_ended(self._number, detail, self._said_goodbye)
+
+    def end(self, reason: str, abandoned: tuple[str, ...]) -> None:
+        """Tell the client that the system has ended."""
+        self._say(ended=reason, abandoned=list(abandoned))
+        self._close()
+
+    def _close(self) -> None:
+        if self._pidfd is not None:
+            self._host.reactor.unwatch(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        if self._sock is not None:
+            self._host.reactor.unwatch(self._sock.fileno())
+            self._sock.close()
+            self._sock = None
+
+
+def _pidfd(sock: socket.socket, said: int) -> int | None:
+    if not hasattr(os, "pidfd_open") or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    pid = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), "little", signed=True)
+    if pid != said:
+        return None  # another namespace of pids: the end of the connection has to do
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def serve(config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int) -> int:
+    """Run the admin of a system until it has ended; the exit status."""
+    _raise_descriptor_limit()
+    logging.basicConfig(format="garrick %(levelname)s: %(message)s", level=logging.WARNING)
+    owner = os.getppid()
+    rundir.write("pid", str(os.getpid()).encode())
+    asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner))
+    return 0
+
+
+async def _serve(
+    config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int, owner: int
+) -> None:
+    host = Host(config, rundir, listener, forkserver, pid)
+    loop = host.loop
+    if config.foreground:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: host.shutdown(OWNER_GONE_GRACE, "it was asked to by a signal"))
+    else:
+        loop.add_signal_handler(signal.SIGTERM, lambda: host.shutdown(OWNER_GONE_GRACE, "its admin got SIGTERM"))
+        if not config.detached:
+            _watch_owner(host, owner)
+    host.start()
+    await host.ended.wait()
+
+
+def _watch_owner(host: Host, owner: int) -> None:
+    """Until the owner has its session, only its pid tells that it lives."""
+
+    def gone(_events: int = 0) -> None:
+        host.reactor.unwatch(descriptor)
+        os.close(descriptor)
+        if not any(session.owner for session in host._sessions.values()):
+            host.shutdown(0.0, "its owner died")
+
+    try:
+        descriptor = os.pidfd_open(owner)
+    except (OSError, AttributeError):
+        return
+    host.reactor.watch(descriptor, READ, gone)
+    if os.getppid() != owner:
+        gone()
+
+
+def _raise_descriptor_limit() -> None:
+    """Two descriptors per process of the system add up here; workers keep the user's limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+__all__ = ["Gateway", "Host", "serve"]

@@ -1,0 +1,141 @@
+"""From envelopes that arrive to a runtime: decoding, what belongs to the links themselves, and answers for what can't be decoded.
+
+Owns nothing but the connection of `Links`, `Listener` and `garrick.runtime.runtime.Runtime`. Invariant: what a process that died had
+still written is delivered before its loss is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from garrick.actor import Actor
+from garrick.address import Address, ReplyAddress
+from garrick.errors import GarrickError, UndecodableMessage
+from garrick.messages import Poisoned
+from garrick.node.salvage import salvage
+from garrick.runtime.signals import ProcessLost, Spawn, Told, View
+from garrick.wire.codec import loads
+from garrick.wire.envelope import EXTENDED, FAILURE, MESSAGE, REPLY, SIGNAL, Raw, decode, peek
+
+if TYPE_CHECKING:
+    from garrick.node.inlink import Listener
+    from garrick.node.links import Links
+    from garrick.runtime.runtime import Runtime
+
+log = logging.getLogger("garrick.node")
+
+_FLAGS_AT = 5
+
+
+class Inbound:
+    """See the module. ``receive`` is what a `Listener` calls."""
+
+    def __init__(self, runtime: Runtime, links: Links) -> None:
+        self.runtime = runtime
+        self.links = links
+        self.listener: Listener | None = None
+        self.on_view: Callable[[View], None] = _nothing
+        links.undeliverable = self.undeliverable
+
+    def receive(self, envelopes: list[Raw], _number: int) -> None:
+        """Envelopes from one process, in order."""
+        runtime = self.runtime
+        system = runtime.system
+        deliver = runtime.deliver
+        for raw in envelopes:
+            kind, target, sender, body = decode(raw, system)
+            try:
+                message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
+            except UndecodableMessage as error:
+                self._undecodable(kind, target, sender, body, error)
+                continue
+            if kind != MESSAGE and target.serial == 0:
+                self._control(message, sender)
+            deliver(target, kind, message, sender)
+            if kind == SIGNAL and type(message) is View:
+                self.on_view(message)
+
+    def _control(self, message: Any, sender: Address[Any] | None) -> None:
+        if isinstance(message, View):
+            self.links.aliases = message.aliases
+        elif isinstance(message, ProcessLost) and (sender is None or sender.system == self.runtime.system):
+            for number in message.processes:
+                if self.listener is not None:
+                    self.listener.drain(number)
+                self.links.lost(number, message.reason)
+
+    # --- what goes wrong --------------------------------------------------------------------------------------------------
+
+    def undeliverable(self, raw: Raw, reason: str) -> None:
+        """An envelope of ours could not be sent: a dead letter here; an ask fails."""
+        kind, target, sender, body = decode(raw, self.runtime.system)
+        if isinstance(sender, ReplyAddress) and sender.process == self.runtime.number:
+            slot = self.runtime.slots.get(sender.serial)
+            sender = slot.address if slot is not None else sender
+        try:
+            message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
+        except UndecodableMessage:
+            message = None
+        if kind == MESSAGE:
+            self.runtime.undeliverable(target, message, sender, reason)
+        elif kind == SIGNAL:
+            self.runtime.post(_bounce, (self.runtime, target, message, reason))
+        elif kind == REPLY:
+            self.runtime.dead_letter(target, message, sender, reason)
+
+    def _undecodable(
+        self,
+        kind: int,
+        target: Address[Any],
+        sender: Address[Any] | None,
+        body: Raw,
+        error: UndecodableMessage,
+    ) -> None:
+        cause: GarrickError = error.__cause__ if isinstance(error.__cause__, GarrickError) else error
+        runtime = self.runtime
+        if kind in {REPLY, FAILURE}:
+            runtime.deliver(target, FAILURE, cause, sender)
+        elif kind == SIGNAL:
+            self._undecodable_signal(target, sender, body, cause)
+        else:
+            log.warning("a message to %s can't be decoded: %s", target, cause)
+            runtime.dead_letter(target, None, sender, "undecodable")
+            if isinstance(sender, ReplyAddress):
+                runtime.route(sender, cause, target, FAILURE)
+            elif sender is not None:
+                runtime.route(sender, Told(Poisoned(None, cause, target)), target, SIGNAL)
+
+    def _undecodable_signal(
+        self, target: Address[Any], sender: Address[Any] | None, body: Raw, cause: GarrickError
+    ) -> None:
+        try:
+            signal = salvage(body)
+        except UndecodableMessage as error:
+            log.error("a signal from %s to %s can't be decoded: %s (%s)", sender, target, cause, error)
+            return
+        if isinstance(signal, Spawn):
+            # It goes the way of an actor whose constructor fails, so that everybody who must know is told.
+            signal.spec.actor_class = _failing_class(cause)
+            signal.spec.args, signal.spec.kwargs = (), {}
+            signal.spec.requires, signal.spec.supervision, signal.spec.mailbox = {}, None, None
+        else:
+            log.warning("a part of a signal (%s) to %s can't be decoded: %s", type(signal).__name__, target, cause)
+        self.runtime.deliver(target, SIGNAL, signal, sender)
+
+
+def _failing_class(cause: GarrickError) -> type[Actor]:
+    def fail(self: Actor) -> None:
+        raise cause
+
+    return type("Undecodable", (Actor,), {"__init__": fail, "__module__": __name__})
+
+
+def _bounce(argument: tuple[Runtime, Address[Any], Any, str]) -> None:
+    runtime, target, signal, reason = argument
+    runtime.bounce(target, signal, reason)
+
+
+def _nothing(_view: View) -> None:
+    """Nobody waits for a view."""

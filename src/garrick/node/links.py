@@ -1,0 +1,214 @@
+"""`Links`: the way of a process to all others of its system; the node's `garrick.ports.Outbound`.
+
+Owns the outgoing links by process number, which of them have something to write, and what is known about lost processes. Must not
+know runtimes or the admin's decisions. Each pair of processes has one connection per direction, so that order needs no counting.
+
+Envelopes for other systems go to the admin, process 0, which knows the way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from garrick.address import Address
+from garrick.errors import BackPressure
+from garrick.node import handshake
+from garrick.node.outlink import LIMIT, OutLink, Space
+from garrick.node.reactor import Reactor
+from garrick.node.rundir import RunDir
+from garrick.wire.envelope import MESSAGE, Raw, encode
+
+FLUSH_AT: Final = 64 * 1024
+"""Bytes from which a link is written before the turn of its process ends."""
+
+
+class Bodies(Protocol):
+    """Makes the bodies of messages; see `garrick.node.mainmodule`."""
+
+    def dumps(self, message: object, *, foreign: bool) -> tuple[bytes, str | None]:
+        """The body, and the main module that the reader must know, if any."""
+        ...
+
+
+class Links:
+    """See the module.
+
+    Args:
+        system: ``name@incarnation`` of this system.
+        number: of this process.
+        role: what this process is, for its HELLO.
+        rundir: where the sockets are.
+        token: the system's secret.
+        reactor: serves the sockets.
+        bodies: pickles.
+    """
+
+    def __init__(
+        self, *, system: str, number: int, role: str, rundir: RunDir, token: bytes, reactor: Reactor, bodies: Bodies
+    ) -> None:
+        self.system = system
+        self.number = number
+        self.aliases: dict[int, int] = {}
+        """Lost worker -> its replacement."""
+        self.losses: dict[int, str] = {}
+        """Lost processes and the reasons."""
+        self.undeliverable: Callable[[Raw, str], None] = _forget
+        """Gets each envelope that can't be sent, with the reason; any thread."""
+        self.broken: Callable[[int], None] = _ignore
+        """Told on the reactor's thread when a process closed a connection that we had to it."""
+        self.wait: Callable[[Space], bool] | None = None
+        """Waits for room on the way to a process: False when it took too long. Only called for messages of users."""
+        self._reactor = reactor
+        self._rundir = rundir
+        self._bodies = bodies
+        self._hello = handshake.hello(handshake.LINK, role, number, os.getpid(), token)
+        self._links: dict[int, OutLink] = {}
+        self._dirty: deque[OutLink] = deque()
+        self._lock = threading.Lock()
+        """Guards the making and ending of links."""
+        self._closed = False
+        self._poller: Any = reactor if hasattr(reactor, "asleep") else _Awake()
+        reactor.on_turn(self.flush)
+
+    # --- any thread -----------------------------------------------------------------------------------------------------
+
+    def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        """See `garrick.ports.Outbound.post`.
+
+        Raises:
+            UnpicklableMessage: nothing was sent.
+            BackPressure: the way to the target's process stayed full; nothing was sent.
+        """
+        self.send(
+            0 if target.system != self.system else target.process, self.envelope(target, message, sender, kind), kind
+        )
+
+    def envelope(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> bytes:
+        """The bytes of a message.
+
+        Raises:
+            UnpicklableMessage: there are none.
+        """
+        body, main = self._bodies.dumps(message, foreign=target.system != self.system)
+        return encode(kind, target, sender, body, self.system, main)
+
+    def send(self, number: int, data: Raw, kind: int) -> None:
+        """Send a whole envelope to a process. ``kind`` is the envelope's; only user's messages ever wait for room."""
+        number = self.aliases.get(number, number)
+        link = self._links.get(number)
+        if link is None:
+            link = self._link(number)
+            if link is None:
+                self.undeliverable(data, self.losses.get(number, "stopped"))
+                return
+        if link.size > LIMIT and kind == MESSAGE and self.wait is not None:
+            self._wait_for_room(link, number, self.wait)
+        size = link.put(data)
+        if size < 0:
+            self.undeliverable(data, self.losses.get(number, "stopped"))
+        elif link.dirty:
+            if size >= FLUSH_AT:
+                link.flush()
+        elif self._poller.asleep and link.connected:
+            link.flush()  # cheaper than waking the poller up for it
+        else:
+            self._attend(link)
+
+    def _attend(self, link: OutLink) -> None:
+        if not link.dirty:
+            link.dirty = True
+            self._dirty.append(link)
+        self._reactor.attention()
+
+    def _link(self, number: int) -> OutLink | None:
+        with self._lock:
+            if self._closed or number in self.losses:
+                return None
+            link = self._links.get(number)
+            if link is None:
+                path = self._rundir.socket(number)
+                link = OutLink(path, self._hello, self._reactor, self._attend, lambda: self.broken(number))
+                self._links[number] = link
+            return link
+
+    def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Space], bool]) -> None:
+        if _on_event_loop():
+            return  # it would stall all async actors of the process; they have `offer`
+        while (space := link.space()) is not None:
+            if not wait(space):
+                raise BackPressure(
+                    f"process {number} of {self.system} does not keep up: more than {LIMIT >> 20} MB wait for it",
+                    hint="send less at once, or wait for answers (ask) now and then",
+                )
+
+    # --- the reactor's thread ---------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what was put out since the last turn."""
+        dirty = self._dirty
+        while dirty:
+            link = dirty.popleft()
+            link.dirty = False
+            link.serve()
+
+    def open(self, number: int) -> None:
+        """Connect to a process now, without having anything to say."""
+        link = self._link(number)
+        if link is not None:
+            self._attend(link)
+
+    def lost(self, number: int, reason: str) -> None:
+        """A process has died: hand back what was not sent to it, now and later."""
+        with self._lock:
+            self.losses.setdefault(number, reason)
+            link = self._links.pop(number, None)
+        if link is None:
+            return
+        for data in link.close():
+            self.undeliverable(data, reason)
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait to be written."""
+        return sum(link.size for link in self._links.values())
+
+    def pending_to(self, numbers: set[int]) -> int:
+        """Bytes that wait to be written to these processes."""
+        return sum(link.size for number, link in self._links.items() if number in numbers)
+
+    def sizes(self) -> dict[int, int]:
+        """Bytes that wait, by process."""
+        return {number: link.size for number, link in list(self._links.items())}
+
+    def close(self) -> None:
+        """End all links; what was not sent is handed back."""
+        with self._lock:
+            self._closed = True
+            links, self._links = self._links, {}
+        for link in links.values():
+            for data in link.close():
+                self.undeliverable(data, "stopped")
+
+
+class _Awake:
+    """Stands for a reactor that runs on the one thread there is: it never sleeps while somebody sends."""
+
+    asleep = False
+
+
+def _on_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def _forget(_data: Raw, _reason: str) -> None:
+    """Nobody wants to know yet."""
+
+
+def _ignore(_number: int) -> None:
+    """Nobody wants to know yet."""

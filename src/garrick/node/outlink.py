@@ -1,0 +1,334 @@
+"""`OutLink`: everything that this process sends to one other process, in order, over one Unix socket.
+
+Owns the queue of envelopes, connecting, and writing. Must not know what envelopes mean. Invariants:
+
+* Envelopes leave in the order in which `put` got them; each is written as a whole or, if the peer is lost, handed back.
+* `put` may be called by any thread; writing is done by one thread at a time (``_writing``), by whichever comes first; descriptors
+  are watched and unwatched by the reactor's thread only.
+* A link that is not connected keeps what it gets and tries again until its peer is there or reported lost: the peer may be a
+  process that is only being started.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from garrick.node.reactor import READ, WRITE, Reactor
+
+log = logging.getLogger("garrick.node")
+
+LIMIT: Final = 16 * 1024 * 1024
+"""Bytes that may wait for one peer before senders have to wait."""
+LOW: Final = LIMIT // 2
+"""Senders that wait go on when no more than this is left."""
+_BATCH: Final = 256 * 1024
+"""Bytes that are joined for one write."""
+_FIRST_RETRY: Final = 0.002
+_LONGEST_RETRY: Final = 0.05
+_NOT_YET: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN})
+"""The peer does not listen yet (or no longer: then it will be reported lost), or has too many callers at once."""
+
+
+class Space:
+    """A `garrick.ports.Waitable` that is done when a link has room again, or nothing can be sent there any more."""
+
+    target = None
+    """Nobody in particular answers: a scheduler that waits for this can't run anybody instead."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """See `garrick.ports.Waitable`."""
+        with self._lock:
+            if not self.done:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def finish(self) -> None:
+        """Let those who wait go on."""
+        with self._lock:
+            self.done = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class OutLink:
+    """See the module.
+
+    Args:
+        path: the peer's socket.
+        hello: what the connection begins with.
+        reactor: waits for the socket.
+        attend: called on any thread when `serve` should be called soon.
+        broken: called on the reactor's thread when the peer closes an established connection.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_partial",
+        "_chunks",
+        "_hello",
+        "_lock",
+        "_path",
+        "_reactor",
+        "_rest",
+        "_retry",
+        "_size",
+        "_sock",
+        "_space",
+        "_watched",
+        "_writing",
+        "attend",
+        "broken",
+        "closed",
+        "connected",
+        "dirty",
+    )
+
+    def __init__(
+        self, path: str, hello: bytes, reactor: Reactor, attend: Callable[[OutLink], None], broken: Callable[[], None]
+    ) -> None:
+        self.attend = attend
+        self.broken = broken
+        self.connected = False
+        self.closed = False
+        self.dirty = False
+        """Whether the owner has it on its list of links to flush."""
+        self._path = path
+        self._hello = hello
+        self._reactor = reactor
+        self._sock: socket.socket | None = None
+        self._lock = threading.Lock()
+        """Guards ``_chunks``, ``_size`` and ``_space``; held for a few instructions."""
+        self._chunks: list[bytes | memoryview] = []
+        self._size = 0
+        self._rest: list[bytes | memoryview] = []
+        """What has been taken out of the queue and not been written. Owned by who holds ``_writing``."""
+        self._partial = False
+        """The first of ``_rest`` is the end of an envelope whose beginning was written."""
+        self._writing = threading.Lock()
+        self._blocked = False
+        """The socket is full: the reactor will say when it is not."""
+        self._watched = 0
+        self._retry = _FIRST_RETRY
+        self._space: Space | None = None
+
+    # --- any thread -----------------------------------------------------------------------------------------------------
+
+    def put(self, data: bytes | memoryview) -> int:
+        """Queue an envelope; the bytes that wait now, or -1 if nothing can be sent here any more."""
+        with self._lock:
+            if self.closed:
+                return -1
+            self._chunks.append(data)
+            self._size += len(data)
+            return self._size
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait, except for those being written just now."""
+        return self._size
+
+    def space(self) -> Space | None:
+        """Something to wait for, if too much waits."""
+        with self._lock:
+            if self.closed or self._size <= LIMIT:
+                return None
+            if self._space is None:
+                self._space = Space()
+            return self._space
+
+    def flush(self) -> None:
+        """Write what can be written without waiting."""
+        while (self._chunks or self._rest) and self.connected and not self._blocked:
+            if not self._writing.acquire(blocking=False):
+                return  # whoever writes looks again when it is done
+            try:
+                if self.connected:
+                    self._write()
+            finally:
+                self._writing.release()
+
+    def _write(self) -> None:
+        sock = self._sock
+        if sock is None:
+            return
+        if not self._rest:
+            with self._lock:
+                self._rest, self._chunks = self._chunks, []
+        rest = self._rest
+        while rest:
+            data, count = _batch(rest)
+            try:
+                sent = sock.send(data)
+            except OSError as error:
+                # Full, or broken: then the reactor sees the same and `_ready` says so to the owner.
+                if not isinstance(error, (BlockingIOError, InterruptedError)):
+                    log.debug("writing to %s: %s", self._path, error)
+                sent = 0
+            if sent < len(data):
+                if sent:
+                    self._partial = _cut(rest, sent)
+                self._blocked = True
+            else:
+                del rest[:count]
+                self._partial = False
+            if sent:
+                self._release(sent)
+            if self._blocked:
+                self.attend(self)
+                return
+
+    def _release(self, sent: int) -> None:
+        with self._lock:
+            self._size -= sent
+            space = None
+            if self._space is not None and self._size <= LOW:
+                space, self._space = self._space, None
+        if space is not None:
+            space.finish()
+
+    # --- the reactor's thread ---------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Connect if need be, write, and have the reactor watch what is to be waited for."""
+        if self.closed:
+            return
+        if self._sock is None:
+            self._connect()
+        self.flush()
+        if self._sock is not None:
+            wanted = READ | WRITE if self._blocked else READ
+            if wanted != self._watched:
+                self._watched = wanted
+                self._reactor.watch(self._sock.fileno(), wanted, self._ready)
+
+    def _connect(self) -> None:
+        if self._retry < 0:
+            return  # a retry is on its way
+        try:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError as error:
+            log.warning("no socket for %s: %s; trying again (see ulimit -n)", self._path, error)
+            self._again()
+            return
+        try:
+            sock.connect(self._path)
+            sock.send(self._hello)
+        except OSError as error:
+            sock.close()
+            if error.errno not in _NOT_YET:
+                log.warning("can't connect to %s: %s; trying again", self._path, error)
+            self._again()
+            return
+        self._sock = sock
+        self._retry = _FIRST_RETRY
+        self._watched = 0
+        self._blocked = False
+        self.connected = True
+
+    def _again(self) -> None:
+        delay = self._retry
+
+        def retry() -> None:
+            self._retry = min(delay * 1.5, _LONGEST_RETRY)
+            self.serve()
+
+        self._retry = -1.0
+        self._reactor.later(delay, retry)
+
+    def _ready(self, events: int) -> None:
+        sock = self._sock
+        if sock is None:
+            return
+        if events & WRITE:
+            self._blocked = False
+        if events & READ:
+            try:
+                # The peer never sends on this connection: readable means that it has gone.
+                gone = not sock.recv(64)
+            except (BlockingIOError, InterruptedError):
+                gone = False
+            except OSError:
+                gone = True
+            if gone:
+                self._drop()
+                self.broken()
+                return
+        self.serve()
+
+    def _drop(self) -> None:
+        with self._writing:
+            sock, self._sock = self._sock, None
+            self.connected = False
+            # Half an envelope can't be continued on another connection; the peer that had the first half is gone.
+            self._forget_partial()
+        if sock is not None:
+            self._reactor.unwatch(sock.fileno())
+            sock.close()
+        self._watched = 0
+        self._again()
+
+    def close(self) -> list[bytes | memoryview]:
+        """Nothing can be sent here any more; what was not sent."""
+        with self._lock:
+            self.closed = True
+            chunks, self._chunks = self._chunks, []
+            self._size = 0
+            space, self._space = self._space, None
+        with self._writing:
+            sock, self._sock = self._sock, None
+            self.connected = False
+            self._forget_partial()
+            rest, self._rest = self._rest, []
+        if sock is not None:
+            self._reactor.unwatch(sock.fileno())
+            sock.close()
+        if space is not None:
+            space.finish()
+        return rest + chunks
+
+    def _forget_partial(self) -> None:
+        if self._partial:
+            self._partial = False
+            lost = self._rest.pop(0)
+            with self._lock:
+                self._size = max(0, self._size - len(lost))
+
+
+def _batch(chunks: list[bytes | memoryview]) -> tuple[bytes | memoryview, int]:
+    """The first chunks as one piece of about `_BATCH` bytes, and how many they are."""
+    total = count = 0
+    for chunk in chunks:
+        total += len(chunk)
+        count += 1
+        if total >= _BATCH:
+            break
+    if count == 1:
+        return chunks[0], 1
+    return b"".join(chunks[:count]), count
+
+
+def _cut(chunks: list[bytes | memoryview], sent: int) -> bool:
+    """Take ``sent`` bytes away from the front; whether that cuts an envelope in two."""
+    count = 0
+    for chunk in chunks:
+        if sent < len(chunk):
+            break
+        sent -= len(chunk)
+        count += 1
+    del chunks[:count]
+    if sent:
+        chunks[0] = memoryview(chunks[0])[sent:]
+        return True
+    return False

@@ -1,0 +1,139 @@
+"""The main function of a worker and of a dedicated process: a runtime with links.
+
+Owns putting the parts together, and the end of the process. Runs in a fresh fork of the fork-server and never returns into it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from garrick.clocks import SystemClock, SystemRandom
+from garrick.convention.placement import Placer
+from garrick.node.forkserver import NodeConfig
+from garrick.node.inbound import Inbound
+from garrick.node.inlink import Listener, listen
+from garrick.node.links import Links
+from garrick.node.mainmodule import Bodies, MainFinder, stand_in
+from garrick.node.numbers import Numbers
+from garrick.node.outlink import Space
+from garrick.node.reactor import Poller
+from garrick.node.rundir import RunDir
+from garrick.node.spawner import GOODBYE
+from garrick.runtime.baton import Baton
+from garrick.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from garrick.runtime.cell import Cell
+
+log = logging.getLogger("garrick.node")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds; the default of 5 ms gives links beside CPU burners a p99 of 150 ms."""
+FLUSH_SECONDS = 2.0
+"""How long an ending process waits for its peers to take what it has said."""
+ADMIN_DIED = 70
+"""Exit status of a process whose admin has gone."""
+ROOM_SECONDS = 30.0
+"""How long a send waits for room on the way to a process that does not keep up."""
+
+
+class Process:
+    """A process that takes part in a system: runtime, links and poller, joined. Also used by the client.
+
+    Args:
+        config: of the system.
+        number: of this process.
+        role: ``worker``, ``dedicated`` or ``client``.
+        rundir: where the sockets are.
+        bodies: pickles messages.
+    """
+
+    def __init__(self, config: NodeConfig, number: int, role: str, rundir: RunDir, bodies: Bodies) -> None:
+        token = rundir.token()
+        self.poller = Poller()
+        self.links = Links(
+            system=config.system,
+            number=number,
+            role=role,
+            rundir=rundir,
+            token=token,
+            reactor=self.poller,
+            bodies=bodies,
+        )
+        self.runtime = Runtime(
+            system=config.system,
+            number=number,
+            clock=SystemClock(),
+            random=SystemRandom(),
+            outbound=self.links,
+            placement=Placer(),
+            capabilities=config.capabilities,
+        )
+        self.links.wait = self._wait_for_room
+        self.inbound = Inbound(self.runtime, self.links)
+        self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive)
+        self.inbound.listener = self.listener
+        self.numbers = Numbers(self.runtime)
+        self.scheduler: Any = None
+
+    def _wait_for_room(self, space: Space) -> bool:
+        return self.runtime.scheduler.wait(space, self.runtime.clock.now() + ROOM_SECONDS)
+
+    def flushed(self, seconds: float) -> bool:
+        """Wait until everything is written; False when it took too long."""
+        deadline = time.monotonic() + seconds
+        while self.links.pending:
+            if time.monotonic() > deadline:
+                return False
+            self.poller.wake()
+            time.sleep(0.001)
+        return True
+
+
+def run(config: NodeConfig, number: int, role: str) -> int:
+    """Be a process of the system until it should end; the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    sys.argv[:] = config.argv
+    rundir = RunDir(Path(config.rundir))
+    MainFinder(rundir.path / "mains").install()
+    stand_in(config.main)
+    process = Process(config, number, role, rundir, Bodies(None, config.main, program=False))
+    process.links.broken = _end_with_admin
+    runtime = process.runtime
+    ended = threading.Event()
+    runtime.on_shutdown = ended.set
+    if role == "dedicated":
+        _end_with_last_actor(runtime, ended)
+    scheduler = process.scheduler = Baton(runtime, process.poller)
+    process.links.open(0)
+    scheduler.start()
+    process.numbers.fetch()
+    ended.wait()
+    if not process.flushed(FLUSH_SECONDS):
+        log.warning("process %d ends with %d bytes that nobody took", number, process.links.pending)
+    return GOODBYE
+
+
+def _end_with_admin(number: int) -> None:
+    if number == 0:
+        os._exit(ADMIN_DIED)
+
+
+def _end_with_last_actor(runtime: Runtime, ended: threading.Event) -> None:
+    """A dedicated process is there for one actor (and those that it spawns beside itself)."""
+    told = runtime.cell_ended
+
+    def cell_ended(cell: Cell) -> None:
+        told(cell)
+        if not runtime.cells:
+            ended.set()
+
+    runtime.cell_ended = cell_ended  # type: ignore[method-assign]
