@@ -63,6 +63,20 @@ class AdminMachine:
         """The process that serves this number today (itself, or the one that replaced it); None if there is none."""
         return self.core.processes.resolve(number)
 
+    def alive(self, number: int) -> bool:
+        """Whether this very process is there or on its way."""
+        process = self.core.processes.table.get(number)
+        return process is not None and process.state in {State.STARTING, State.UP}
+
+    def why_gone(self, number: int) -> str:
+        """Why this process can't get anything: as in `DeadLetter.reason`."""
+        process = self.core.processes.table.get(number)
+        return (process.reason or "unknown") if process is not None else "unknown"
+
+    def info(self) -> SystemInfo:
+        """What other systems may know of this one."""
+        return self.core.info()
+
     # --- life of the system ------------------------------------------------------------------------------------------
 
     def start(self, workers: int, now: float) -> list[Effect]:

@@ -1,0 +1,342 @@
+"""`Gateway`: a system's place in its convention: envelopes from here to other systems and back, and who is there.
+
+Owns the peers, the table of members, and envelopes for systems that are not known yet. Runs in the admin's process, on its asyncio
+loop. Must not know user messages: bodies stay opaque. What the admin decides is decided by `AdminMachine`. Invariants:
+
+* An envelope given to `forward` is delivered, or comes back to the process that sent it as `Returned`, with a reason.
+* Processes are told the loss of a system before they get back what it did not acknowledge: an ask whose outcome is unknown says so.
+* No frame of a system that is no member reaches a link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import Any, Protocol
+
+from garrick.address import Address, ReplyAddress, control
+from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writable
+from garrick.engine.carrier import Refused as EngineRefused
+from garrick.engine.membership import Change, Delta, Joined, Left, Lost, Member, Restored, Suspected, Updated
+from garrick.errors import WireError
+from garrick.node.admin import AdminMachine, Effect
+from garrick.node.peer import LANE, Peer
+from garrick.node.returned import Returned
+from garrick.observe.management import is_plain
+from garrick.runtime.signals import ProcessInfo, SystemInfo
+from garrick.wire.codec import dumps
+from garrick.wire.envelope import SENDER_IS_REPLY, SIGNAL, TARGET_IS_REPLY, Header, Raw, encode, localise, peek, qualify
+from garrick.wire.link import LinkConfig
+
+log = logging.getLogger("garrick.node")
+
+HOLD = 2.0
+"""Seconds that envelopes wait for a system that nobody has told us of yet (its address can be faster than the directory)."""
+FAREWELL = 2.0
+"""Seconds that a leaving system waits for acknowledgements."""
+REMEMBERED = 10_000
+"""Systems whose end is remembered."""
+
+
+class House(Protocol):
+    """The admin's process, as the gateway sees it."""
+
+    @property
+    def machine(self) -> AdminMachine: ...
+
+    def deliver(self, number: int, envelope: Raw) -> None:
+        """Send an envelope to a process of this system that is alive (or starting); what can't be sent: `Gateway.give_back`."""
+        ...
+
+    def to_admin(self, envelope: Raw, origin: str) -> None:
+        """An envelope to process 0 from another system: decode it and give it to the machine with this origin."""
+        ...
+
+    def apply(self, effects: list[Effect]) -> None:
+        """Execute what the machine decided."""
+        ...
+
+
+class Gateway:
+    """See the module.
+
+    Args:
+        system: ``name@incarnation`` of this system.
+        house: the admin's process.
+        engine: not started.
+        config: of the links.
+        hold: see `HOLD`.
+    """
+
+    def __init__(
+        self, system: str, house: House, engine: Engine, *, config: LinkConfig | None = None, hold: float = HOLD
+    ) -> None:
+        self.system = system
+        self.members: dict[str, Member] = {}
+        """Other systems, by id."""
+        self._house = house
+        self._engine = engine
+        self._config = config
+        self._hold = hold
+        self._ids: dict[str, str] = {}
+        """Name -> id of the members."""
+        self._peers: dict[str, Peer] = {}
+        self._sessions = 0
+        self._ended: OrderedDict[str, str] = OrderedDict()
+        """Systems that are gone -> the reason."""
+        self._waiting: dict[str, list[Raw]] = {}
+        self._shut_out = False
+        """This system was declared lost and has not joined again."""
+        self._stopped = False
+
+    # --- life ------------------------------------------------------------------------------------------------------------
+
+    async def start(self, credentials: Any, *, server: Any = None) -> None:
+        """Join the convention.
+
+        Raises:
+            EngineError: the engine can't be reached or started, or refuses this system.
+        """
+        self.announce(self._house.machine.info())
+        await self._engine.start(
+            self.system,
+            credentials,
+            server=server,
+            on_frame=self._on_frame,
+            on_event=self._on_event,
+            on_members=self._on_members,
+        )
+
+    def announce(self, info: SystemInfo) -> None:
+        """Publish what others may know of this system; capabilities that are no plain data stay here."""
+        capabilities = {key: value for key, value in info.capabilities.items() if is_plain(value)}
+        for key in info.capabilities.keys() - capabilities.keys():
+            log.warning("capability %r is not told to other systems: its value is no plain data", key)
+        load = float(sum(p.load for p in info.processes))
+        self._engine.announce(capabilities, [p.number for p in info.processes], load)
+
+    async def leave(self, timeout: float = FAREWELL) -> None:
+        """Go, with notice: let what is under way arrive, tell everybody, and end the engine."""
+        if self._stopped:
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        # Links tell nobody when they become idle, and this happens once in the life of a system.
+        while loop.time() < deadline and not all(peer.idle for peer in self._peers.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        try:
+            await self._engine.leave()
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End the engine; without `leave` the others take it for a crash."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for peer in list(self._peers.values()):
+            peer.close("stopped")
+        self._peers.clear()
+        await self._engine.stop()
+
+    # --- outwards --------------------------------------------------------------------------------------------------------
+
+    def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        """Send something of the admin's own to another system."""
+        self.forward(encode(kind, target, sender, dumps(message), self.system))
+
+    def forward(self, envelope: Raw) -> None:
+        """Send an envelope of one of our processes to the system that it names."""
+        system = peek(envelope).target_system or self.system
+        if system == self.system:
+            self._deliver(envelope, self.system)
+        elif system in self.members:
+            self._peer(system).send(qualify(envelope, self.system))
+        elif system in self._ended or self._stopped:
+            self.give_back(envelope, self._ended.get(system, "stopped"))
+        else:
+            self._wait_for(system, envelope)
+
+    def _wait_for(self, system: str, envelope: Raw) -> None:
+        waiting = self._waiting.get(system)
+        if waiting is None:
+            waiting = self._waiting[system] = []
+            asyncio.get_running_loop().call_later(self._hold, self._give_up, system)
+        waiting.append(envelope)
+
+    def _give_up(self, system: str) -> None:
+        for envelope in self._waiting.pop(system, ()):
+            self.give_back(envelope, self._ended.get(system, "unknown system"))
+
+    def _peer(self, system: str) -> Peer:
+        peer = self._peers.get(system)
+        if peer is None:
+            self._sessions += 1
+            peer = self._peers[system] = Peer(self.system, system, self._engine, self, self._sessions, self._config)
+        return peer
+
+    # --- inwards ---------------------------------------------------------------------------------------------------------
+
+    def delivered(self, peer: Peer, envelopes: list[Raw]) -> None:
+        """Envelopes of another system."""
+        for envelope in envelopes:
+            try:
+                self._deliver(localise(envelope, self.system), peer.system)
+            except WireError as error:
+                log.warning("%s sent an envelope that can't be read: %s", peer.system, error)
+
+    def _deliver(self, envelope: Raw, origin: str) -> None:
+        header = peek(envelope)
+        machine = self._house.machine
+        if header.target_system is not None:
+            self.give_back(envelope, "unknown")  # another incarnation of this system, or a third one
+        elif header.target_process == 0:
+            self._house.to_admin(envelope, origin)
+        else:
+            number = machine.resolve(header.target_process)
+            if number is None:
+                self.give_back(envelope, machine.why_gone(header.target_process))
+            else:
+                self._house.deliver(number, envelope)
+
+    # --- what can't be delivered -----------------------------------------------------------------------------------------
+
+    def handed_back(self, peer: Peer, envelopes: list[Raw], reason: str) -> None:
+        """A conversation ended before these were acknowledged."""
+        for envelope in envelopes:
+            self.give_back(envelope, self._ended.get(peer.system, reason))
+
+    def give_back(self, envelope: Raw, reason: str) -> None:
+        """An envelope can't be delivered: return it to the process that sent it, wherever that is.
+
+        What nobody sent, the admin sent, or a process sent that is gone, becomes a dead letter of the admin.
+        """
+        header = peek(envelope)
+        system, process = header.sender_system or self.system, header.sender_process
+        here = system == self.system
+        if process is None or (here and not self._house.machine.alive(process)):
+            self._bury(header, reason)
+            return
+        # Without a sender, so that it can't come back a second time.
+        returned = encode(SIGNAL, control(system, process), None, dumps(Returned(bytes(envelope), reason)), self.system)
+        if here:
+            self._house.deliver(process, returned)
+        else:
+            self.forward(returned)
+
+    def _bury(self, header: Header, reason: str) -> None:
+        machine = self._house.machine
+        address, reply = Address[Any], ReplyAddress
+        target = (reply if header.flags & TARGET_IS_REPLY else address)(
+            header.target_system or self.system, header.target_process, header.target_serial
+        )
+        sender = None
+        if header.sender_process is not None:
+            sender = (reply if header.flags & SENDER_IS_REPLY else address)(
+                header.sender_system or self.system, header.sender_process, header.sender_serial
+            )
+        self._house.apply(machine.undeliverable(target, sender, reason, self._now(), f"envelope of kind {header.kind}"))
+
+    # --- what the engine tells ---------------------------------------------------------------------------------------------
+
+    def _on_frame(self, name: str, lane: int, frame: bytes) -> None:
+        system = self._ids.get(name)
+        if system is not None and lane == LANE and not self._stopped:
+            self._peer(system).frame(frame)
+        # Of a stranger: it introduces itself again until we have heard of it.
+
+    def _on_event(self, event: CarrierEvent) -> None:
+        match event:
+            case Reset():
+                for peer in self._peers.values():
+                    peer.reset()
+            case Writable(name) | Up(name):
+                peer_ = self._peers.get(self._ids.get(name, ""))
+                if peer_ is not None:
+                    peer_.wake()
+            case Down(name, _, why):
+                log.debug("%s can't be reached: %s", name, why)
+            case EngineRefused(subject, why):
+                log.error("the engine refused %s: %s", subject, why)
+            case _:
+                log.warning("engine: %s", event)
+
+    def _on_members(self, delta: Delta) -> None:
+        for change in delta.changes:
+            self._on_change(change)
+
+    def _on_change(self, change: Change) -> None:
+        machine, now, apply = self._house.machine, self._now(), self._house.apply
+        match change:
+            case Joined(member) if member.system == self.system:
+                self._welcome()
+            case Joined(member):
+                self.members[member.system] = member
+                self._ids[member.system.partition("@")[0]] = member.system
+                self._ended.pop(member.system, None)
+                apply(machine.system_joined(info_of(member), now))
+                for envelope in self._waiting.pop(member.system, ()):
+                    self.forward(envelope)
+            case Updated(member) if member.system in self.members:
+                self.members[member.system] = member
+                apply(machine.system_changed(info_of(member), now))
+            case Suspected(system, _, why):
+                log.info("%s is suspected: %s", system, why)
+            case Restored(system, _):
+                log.info("%s is back", system)
+            case Left(system, _) if system != self.system:
+                self._remove(system, "stopped")
+                apply(machine.system_left(system, now))
+                self._close(system, "stopped")
+            case Lost(system, _, _, why) if system != self.system:
+                self._remove(system, "system lost")
+                apply(machine.system_lost(system, why, now))
+                self._close(system, "system lost")
+            case Lost(_, _, _, why):
+                self._shut_out_of_it(why)
+            case _:
+                pass  # our own Updated and Left
+
+    def _remove(self, system: str, reason: str) -> None:
+        self.members.pop(system, None)
+        name = system.partition("@")[0]
+        if self._ids.get(name) == system:
+            del self._ids[name]
+        self._ended[system] = reason
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def _close(self, system: str, reason: str) -> None:
+        peer = self._peers.pop(system, None)
+        if peer is not None:
+            peer.close(reason)
+
+    def _shut_out_of_it(self, why: str) -> None:
+        """Everybody else was told that this system is gone, and has drawn the consequences: so do we."""
+        log.warning("this system was declared lost (%s) and joins again", why)
+        self._shut_out = True
+        for system in list(self.members):
+            detail = f"this system was cut off from the convention: {why}"
+            self._house.apply(self._house.machine.system_lost(system, detail, self._now()))
+            peer = self._peers.get(system)
+            if peer is not None:
+                self._sessions += 1
+                peer.rejoin(self._sessions)
+
+    def _welcome(self) -> None:
+        if self._shut_out:
+            self._shut_out = False
+            for member in self.members.values():
+                self._house.apply(self._house.machine.system_joined(info_of(member), self._now()))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def info_of(member: Member) -> SystemInfo:
+    """What placement wants to know of a member; its load is spread evenly over its processes."""
+    share = round(member.load / len(member.processes)) if member.processes else 0
+    processes = tuple(ProcessInfo(number, share) for number in member.processes)
+    return SystemInfo(member.system, dict(member.capabilities), processes)
