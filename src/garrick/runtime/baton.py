@@ -22,16 +22,14 @@ import time
 import traceback
 from collections import deque
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from garrick.ports import Poller, Waitable
 from garrick.runtime import lifecycle
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, ClassProfile
 from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
-
-if TYPE_CHECKING:
-    from garrick.runtime.runtime import Runtime
+from garrick.runtime.runtime import BACKLOG, Runtime
 
 log = logging.getLogger("garrick")
 
@@ -45,8 +43,6 @@ QUIET_LOOKS = 20
 """After so many looks at an idle holder the monitor sleeps until the holder wakes it."""
 SERVICE_EVERY = 64
 """Messages between two looks at timers and links."""
-BACKLOG = 2048
-"""Envelopes in the lane from which on actors take turns."""
 SLOW_HANDLER = 1.0
 """Seconds after which a blocked handler is reported with its stack."""
 INLINE_DEPTH = 20
@@ -226,12 +222,13 @@ class Baton:
                 self.poller.busy()
                 if runtime.timers:
                     runtime.fire_timers()
-                if len(lane) > BACKLOG:
+                if len(lane) > runtime.spread_at:
                     runtime.spread()
 
     def _rest(self) -> bool:
         """Nothing to run: serve timers and links, then sleep; False when the runtime stops."""
         runtime = self.runtime
+        runtime.spread_at = BACKLOG
         if self._stopping:
             self._ended.set()
             return False

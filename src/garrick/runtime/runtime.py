@@ -24,7 +24,7 @@ from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
 from garrick.runtime import lifecycle, process
 from garrick.runtime.ask import Slot
-from garrick.runtime.cell import ENDED, STOPPING, Cell
+from garrick.runtime.cell import ENDED, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
     Signal,
     Spawn,
@@ -39,6 +39,8 @@ from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
 log = logging.getLogger("garrick")
 
+BACKLOG = 2048
+"""Envelopes in the lane from which on actors with many of them take turns."""
 BURST = 64
 """Envelopes that one actor may handle from its own queue before others get their turn."""
 TOMBSTONES = 10_000
@@ -93,6 +95,7 @@ class Runtime:
 
         self.lane: deque[Any] = deque()
         self.append = self.lane.append
+        self.spread_at = BACKLOG
         self.idle = False
         self.tenure: Any = _Tenure()
         # The control cell's queue is never None, so that the hot path tells it from an actor by the check it makes anyway.
@@ -178,26 +181,34 @@ class Runtime:
             cell.queue = None
 
     def spread(self) -> None:
-        """Under backlog: move the lane's envelopes into their actors' queues, so that actors take turns."""
-        lane, control = self.lane, self.control
-        for _ in range(len(lane)):
-            envelope = lane.popleft()
+        """Under backlog: actors with many envelopes in the lane get them into their own queue, so that all take turns.
+
+        Everything else keeps its place: other threads append meanwhile, so nothing may be put back behind them.
+        """
+        lane, control, signal = self.lane, self.control, self.signal
+        batch = [lane.popleft() for _ in range(len(lane))]
+        counts: Counter[Cell] = Counter(envelope[0] for envelope in batch)
+        hot = {cell for cell, count in counts.items() if count > BURST and cell is not control and cell.state == RUNNING}
+        kept = []
+        for envelope in batch:
             cell = envelope[0]
             if cell is control:
-                # What belongs to an actor goes with its messages, or it would fall behind them.
+                # What belongs to a hot actor goes with its messages, or it would fall behind them.
                 _, action, argument = envelope
-                if action == self.signal:
-                    cell = argument[0]
-                    envelope = (control, self._signal_now, argument[:2])
-                elif action == self._deliver_late and argument[0].serial in self.cells:
+                if action == signal and argument[0] in hot:
+                    cell, envelope = argument[0], (control, self._signal_now, argument[:2])
+                elif action == self._deliver_late and self.cells.get(argument[0].serial) in hot:
                     cell = self.cells[argument[0].serial]
                     envelope = self._envelope(cell, *argument[1:])
-                else:
-                    lane.append(envelope)
-                    continue
-            if cell.queue is None:
-                cell.queue = deque()
-            self.enqueue(cell, envelope)
+            if cell in hot:
+                if cell.queue is None:
+                    cell.queue = deque()
+                self.enqueue(cell, envelope)
+            else:
+                kept.append(envelope)
+        lane.extendleft(reversed(kept))
+        # What was kept is not looked at again before the lane has doubled: the work stays proportional to the messages.
+        self.spread_at = max(BACKLOG, 2 * len(lane))
 
     # --- running steps -------------------------------------------------------------------------------------------------
 
