@@ -134,7 +134,8 @@ class Outbox:
         """End the open batch; it enters the window at once if there is room."""
         if len(self._open) > 1:
             self._closed.append(Chunk(0, self._open, self._open_size, None))
-            self._open, self._open_size = [_HEADER_TO_COME], 0
+            self._open = [_HEADER_TO_COME]
+            self._open_size = 0
         self.admit()
 
     def _cut(self, envelope: Raw, size: int) -> None:
@@ -210,6 +211,7 @@ class Outbox:
                 envelopes += chunk.undelivered()
             place.clear()
         envelopes += self._open[1:]
-        self._open, self._open_size = [_HEADER_TO_COME], 0
+        self._open = [_HEADER_TO_COME]
+        self._open_size = 0
         self.queued = self._in_window = self.next = self.sent = self.acknowledged = self.credit = 0
         return envelopes
