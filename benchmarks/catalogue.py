@@ -98,7 +98,7 @@ WORKLOADS = {
             "/s",
             "messages: two actors pass one small tuple to and fro; each handler call counts one, a round trip two",
             {
-                "garrick-local": Size(400_000, 40_000),
+                "garrick-local": Size(1_000_000, 100_000),
                 "thespian-simple": Size(100_000, 10_000),
                 "pykka": Size(40_000, 4_000),
                 "floor-deque": Size(1_000_000, 100_000),
@@ -111,7 +111,7 @@ WORKLOADS = {
             "messages: one actor sends new small tuples to one other, in batches with one message back after each; "
             "the clock stops when the receiver has handled the last (the floor has no sender)",
             {
-                "garrick-local": Size(400_000, 40_000, 1000),
+                "garrick-local": Size(1_000_000, 100_000, 1000),
                 "thespian-simple": Size(50_000, 5_000, 100),
                 "pykka": Size(100_000, 10_000, 1000),
                 "floor-deque": Size(1_000_000, 100_000, 1000),
@@ -171,7 +171,7 @@ WORKLOADS = {
             "2,500 in batches of ten: that is where it is fastest (1,500/s one by one, 550/s all at once), and below "
             "the 3,136 sends after which its rate limit begins",
             {
-                "garrick-multiprocess": Size(200_000, 20_000, 5000),
+                "garrick-multiprocess": Size(200_000, 20_000, 1000),
                 "thespian-tcp": Size(2_500, 250, 10),
                 "floor-socket": Size(500_000, 50_000, 0),
             },
