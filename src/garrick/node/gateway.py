@@ -130,6 +130,11 @@ class Gateway:
         finally:
             await self.stop()
 
+    async def close(self, reason: str) -> None:
+        """The system ends; see `leave`."""
+        log.info("%s leaves its convention: %s", self.system, reason)
+        await self.leave()
+
     async def stop(self) -> None:
         """End the engine; without `leave` the others take it for a crash."""
         if self._stopped:

@@ -191,7 +191,7 @@ class Peer:
                 case Writable():
                     self._refill()
                 case PeerRestarted(system, _, undelivered):
-                    log.warning("%s answers in place of %s", system, self.system)
+                    log.warning("%s answers in a new session (known was %s)", system, self.system)
                     self._hand_back(undelivered, "system lost")
                 case PeerLeft(undelivered):
                     self._hand_back(undelivered, "stopped")

@@ -63,6 +63,9 @@ class MemoryConvention:
         name = name_of(member.system)
         former = self._members.get(name)
         if former is not None:
+            replaced = self.engines.pop(name, None)
+            if replaced is not None:
+                replaced._up = False
             self.lose(former.system, f"replaced by {member.system}")
         member = self._admit(member)
         snapshot = tuple(Joined(m) for m in self._members.values())
@@ -148,7 +151,7 @@ class MemoryEngine:
         system: str,
         credentials: Any,
         *,
-        server: Any = None,  # noqa: ARG002 - there is no server
+        server: Any = None,
         on_frame: OnFrame,
         on_event: OnEvent,
         on_members: OnMembers,
@@ -184,7 +187,7 @@ class MemoryEngine:
                 self.send(name, lane, frame)
         return True
 
-    async def probe(self, peer: str, timeout: float) -> Verdict:  # noqa: ARG002, ASYNC109 - known at once
+    async def probe(self, peer: str, timeout: float) -> Verdict:
         """See `Engine.probe`."""
         return Verdict.REACHED if peer in self._convention.engines else Verdict.NOBODY
 
