@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from garrick.clocks import SystemClock, SystemRandom
 from garrick.convention.placement import Placer
@@ -28,9 +28,6 @@ from garrick.node.rundir import RunDir
 from garrick.node.spawner import GOODBYE
 from garrick.runtime.baton import Baton
 from garrick.runtime.runtime import Runtime
-
-if TYPE_CHECKING:
-    from garrick.runtime.cell import Cell
 
 log = logging.getLogger("garrick.node")
 
@@ -111,7 +108,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     ended = threading.Event()
     runtime.on_shutdown = ended.set
     if role == "dedicated":
-        _end_with_last_actor(runtime, ended)
+        runtime.cells = _Cells(runtime, ended)
     scheduler = process.scheduler = Baton(runtime, process.poller)
     process.links.open(0)
     scheduler.start()
@@ -127,13 +124,21 @@ def _end_with_admin(number: int) -> None:
         os._exit(ADMIN_DIED)
 
 
-def _end_with_last_actor(runtime: Runtime, ended: threading.Event) -> None:
-    """A dedicated process is there for one actor (and those that it spawns beside itself)."""
-    told = runtime.cell_ended
+class _Cells(dict[int, Any]):
+    """The table of cells of a dedicated process, which is there for one actor and those that it spawns beside itself."""
 
-    def cell_ended(cell: Cell) -> None:
-        told(cell)
-        if not runtime.cells:
-            ended.set()
+    def __init__(self, runtime: Runtime, ended: threading.Event) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._ended = ended
 
-    runtime.cell_ended = cell_ended  # type: ignore[method-assign]
+    def pop(self, *arguments: Any) -> Any:
+        """The step that ends an actor takes it out here, and tells everybody afterwards; so the process ends behind it."""
+        cell = super().pop(*arguments)
+        if not self:
+            self._runtime.post(self._end_if_empty, None)
+        return cell
+
+    def _end_if_empty(self, _argument: None) -> None:
+        if not self:
+            self._ended.set()
