@@ -77,7 +77,7 @@ async def test_frames_that_get_lost_are_sent_again(a: FakeHouse, b: FakeHouse, c
     def faulty(_from: str, _to: str, _frame: bytes) -> bool:
         nonlocal count
         count += 1
-        return count % 11 == 0
+        return count % 23 == 0
 
     convention.faulty = faulty
     for n in range(200):
