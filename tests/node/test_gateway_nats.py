@@ -101,7 +101,7 @@ def with_convention(test: Test) -> Callable[[Path], None]:
 async def test_messages_go_there_and_back_in_order(convention: Convention) -> None:
     await convention.child("b@00000000bb")
     house = convention.house
-    target = Address("b@00000000bb", 1, 1 << 40 | 1)
+    target: Address[Any] = Address("b@00000000bb", 1, 1 << 40 | 1)
     for n in range(2000):
         house.send(target, n, house.address(1))
     await house.until(lambda: len(house.messages(1, tuple)) == 2000, timeout=20)

@@ -63,6 +63,7 @@ class SpawnerLike(Protocol):
 
 
 _Place = tuple[str, int]
+_NO_PROCESS = ("a process that is up",)
 
 
 class Placer:
@@ -134,14 +135,12 @@ class Placer:
                 return here, process_here
             if own is not None and own.processes:
                 return self._least_loaded(own, process_here)
-            lacking = ("a process that is up",)
+            lacking = _NO_PROCESS
         misses = [(here, lacking)]
         fitting: list[SystemLike] = []
         for info in view.systems.values():
             if info.system != here:
-                lacking = self._lacking(cls, wanted, info.capabilities) or (
-                    () if info.processes else ("a process that is up",)
-                )
+                lacking = self._lacking(cls, wanted, info.capabilities) or (() if info.processes else _NO_PROCESS)
                 if lacking:
                     misses.append((info.system, lacking))
                 else:
@@ -222,7 +221,7 @@ def _refusal(
     actor_class: Any, wanted: Mapping[str, Any], misses: Sequence[tuple[str, tuple[str, ...]]]
 ) -> NoCapableSystem:
     name = actor_class if isinstance(actor_class, str) else getattr(actor_class, "__qualname__", repr(actor_class))
-    system, lacking = min(misses, key=lambda miss: len(miss[1]))
+    system, lacking = min(misses, key=lambda miss: 0 if miss[1] == _NO_PROCESS else len(miss[1]))
     requirements = ", ".join(key if value is True else f"{key}={value!r}" for key, value in wanted.items())
     demand = f" (requires {requirements})" if requirements else ""
     known = f" of the {len(misses)} known" if len(misses) > 1 else ""
