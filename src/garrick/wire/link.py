@@ -7,8 +7,10 @@ what a peer sent: damaged frames become a `Refused` event, foreign ones are coun
 How it works:
 
 * A *conversation* belongs to a pair of tokens: one session of one incarnation on either side. A HELLO tells session and system;
-  nothing else is sent before the peer's HELLO is known. When either token changes, both directions start again with number 0,
-  and the side that sees it hands back what was not acknowledged: exactly the messages of whose arrival it does not know.
+  nothing else is sent before the peer is known. A HELLO alone may be the echo of a dead incarnation, that a carrier repeats after
+  a reset: the peer is known when it has answered to this side's own token. When either token changes, both directions start
+  again with number 0, and the side that sees it hands back what was not acknowledged: exactly the messages of whose arrival it
+  does not know.
 * DATA frames are numbered and received in order only. The receiver acknowledges cumulatively in every frame that it sends, and
   at the latest after `LinkConfig.ack_bytes` or `LinkConfig.ack_after`; a gap is told at once.
 * The sender keeps frames until they are acknowledged, and goes back to the oldest one after a reset, a told gap, or
@@ -100,6 +102,8 @@ class Link:
         self._name = peer.partition("@")[0]
         self._token = frames.token_of(local_system, session)
         self._peer_token = 0
+        self._candidate: tuple[int, str, int] | None = None
+        """Who introduced itself as the peer and has not shown yet that it lives: (token, system, session)."""
         self._retired: deque[int] = deque(maxlen=_RETIRED)
         self._box = Outbox(
             window=config.window,
@@ -161,7 +165,7 @@ class Link:
         config = self.config
         out: list[bytes] = []
         if self._hello_at is not None and now >= self._hello_at:
-            out.append(self._header(HELLO, 0, 0) + frames.introduction(self.local_system, self.session))
+            out.append(self._hello())
             self._hello_sent_at = now
             self._hello_at = None
             if self._back_with_hello:
@@ -196,6 +200,14 @@ class Link:
     def _header(self, kind: int, flags: int, sequence: int) -> bytes:
         return frames.pack(kind, flags, self._token, self._peer_token, sequence, self._expected, self._granted)
 
+    def _hello(self) -> bytes:
+        if self._candidate:
+            # With that one nothing has been exchanged: what the former peer sent acknowledges nothing of it.
+            header = frames.pack(HELLO, 0, self._token, self._candidate[0], 0, 0, self._granted)
+        else:
+            header = self._header(HELLO, 0, 0)
+        return header + frames.introduction(self.local_system, self.session)
+
     def _data(self, chunk: Chunk) -> bytes:
         chunk.parts[0] = self._header(DATA, chunk.flags | self._ack_flags, chunk.sequence)
         return b"".join(chunk.parts)
@@ -211,16 +223,20 @@ class Link:
         """Take a frame that the carrier brought from the peer. Never raises."""
         self._now = now
         self._frames_in += 1
+        events: list[Event] = []
         try:
             kind, flags, source, target, sequence, expected, credit = frames.unpack(frame)
             if self.state is State.CLOSED:
                 return []
             if kind == HELLO:
-                return self._on_hello(frame, source, target, expected, credit, now)
+                self._on_hello(frame, source, target, expected, credit, events, now)
+                return events
             if source != self._peer_token or target != self._token or not source:
-                return self._on_stranger(source, now)
+                if target != self._token or self._candidate is None or source != self._candidate[0]:
+                    self._on_stranger(source, now)
+                    return events
+                self._meet(self._candidate, events, now)
             self._check(expected)
-            events: list[Event] = []
             if kind == DATA:
                 self._on_data(frame, flags, sequence, events, now)
             self._on_progress(flags, expected, credit, events, now)
@@ -228,11 +244,11 @@ class Link:
                 self._move(Trigger.ENDED, events)
                 events.append(PeerLeft(self._begin(now)))
                 self._peer_token, self._hello_at = 0, None
-            return events
         except WireError as error:
             self._refused += 1
             self.last_error = error
-            return [Refused(error)]
+            events.append(Refused(error))
+        return events
 
     def _check(self, expected: int) -> None:
         """Before anything of a frame is taken over, so that a damaged one changes nothing."""
@@ -302,31 +318,34 @@ class Link:
             self._go_back(now)
         self._look_writable(events)
 
-    def _on_hello(self, frame: bytes, source: int, target: int, expected: int, credit: int, now: float) -> list[Event]:
+    def _on_hello(
+        self, frame: bytes, source: int, target: int, expected: int, credit: int, events: list[Event], now: float
+    ) -> None:
         system, session = frames.introduced(frame, source)
         if system.partition("@")[0] != self._name:
             raise WireError(f"a HELLO of {system!r} on the link to {self._name!r}")
         if source in self._retired or (system == self.peer and session < self.peer_session):
-            return []  # the late echo of a session that has ended
-        events: list[Event] = []
+            return  # the late echo of a session that has ended
+        if source != self._peer_token and target != self._token:
+            # It may be the echo of somebody long dead. Who lives will answer to this side's token.
+            if self._candidate is None or self._candidate[0] != source:
+                self._candidate = source, system, session
+                self._hello_at = now
+            self._answer(now)
+            return
         if source != self._peer_token:
-            self._meet(system, session, source, events, now)
-            self._box.credit = credit
-            self._box.admit()
-            self._hello_at = None if target == self._token else now
-        elif target == self._token:
+            self._meet((source, system, session), events, now)
+        self._hear(now, events)
+        if target == self._token:
             self._check(expected)
             self._on_progress(0, expected, credit, events, now)
         else:
             # It does not know this side yet, so that it has dropped everything up to here.
-            self._hear(now, events)
             self._back_with_hello = True
             self._answer(now)
-        self._look_writable(events)
-        return events
 
     def _hear(self, now: float, events: list[Event]) -> None:
-        self._heard_at, self._excused = now, False
+        self._heard_at, self._excused, self._candidate = now, False, None
         if self.state is State.SUSPECT:
             self._move(Trigger.HEARD, events)
             if self._resend_at is not None:
@@ -334,13 +353,15 @@ class Link:
                 self._resend_at = now + self.config.gap_pause
                 self._tries = 0
 
-    def _meet(self, system: str, session: int, source: int, events: list[Event], now: float) -> None:
+    def _meet(self, who: tuple[int, str, int], events: list[Event], now: float) -> None:
+        """The peer is somebody new, and has shown that it lives."""
+        token, system, session = who
         if self._peer_token:
             self._retired.append(self._peer_token)
         another = bool(self._peer_token) or ("@" in self.peer and self.peer != system)
-        self._peer_token, self.peer, self.peer_session = source, system, session
-        self._heard_at, self._excused = now, False
-        self._hello_wait = self.config.hello_every
+        self._peer_token, self.peer, self.peer_session = token, system, session
+        self._heard_at, self._excused, self._candidate = now, False, None
+        self._hello_at, self._hello_wait = None, self.config.hello_every
         self._beat_at = now  # so that the peer learns at once that it is known
         if another:
             events.append(PeerRestarted(system, session, self._begin(now)))
@@ -356,12 +377,11 @@ class Link:
         self._probe = self._back_with_hello = False
         return self._box.abandon()
 
-    def _on_stranger(self, source: int, now: float) -> list[Event]:
+    def _on_stranger(self, source: int, now: float) -> None:
         """A frame of another conversation. Unless that is over, its sender has to hear who this side is."""
         self._foreign += 1
         if source not in self._retired:
             self._answer(now)
-        return []
 
     def _answer(self, now: float) -> None:
         due = max(now, self._hello_sent_at + self.config.hello_pause)
@@ -439,7 +459,7 @@ class Link:
                 f"session {session} can't follow session {self.session} of a link that is {self.state.value}"
             )
         self.session, self._token = session, frames.token_of(self.local_system, session)
-        self._peer_token = 0
+        self._peer_token, self._candidate = 0, None
         self._now = self._heard_at = self._hello_at = now
         self._hello_wait = self.config.hello_every
         self._move(Trigger.REJOINED, [])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from garrick.errors import UndecodableMessage, UnpicklableMessage
@@ -160,6 +160,7 @@ json = st.recursive(
 
 
 @given(json)
+@settings(deadline=None)
 def test_data_survives(message: Any) -> None:
     body = codec.dumps(message)
     assert codec.loads(body) == message
@@ -168,6 +169,7 @@ def test_data_survives(message: Any) -> None:
 
 
 @given(st.binary())
+@settings(deadline=None)
 def test_damaged_bodies_are_one_kind_of_error(body: bytes) -> None:
     with contextlib.suppress(UndecodableMessage):
         codec.loads(body)

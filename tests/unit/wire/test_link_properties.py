@@ -115,6 +115,7 @@ def test_a_linger_changes_no_promise(sends: list[tuple[str, int]], seed: int) ->
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
+@settings(deadline=None)
 def test_random_frames_are_refused_and_change_nothing(noise: list[bytes]) -> None:
     network = Network()
     network.settle()
@@ -224,6 +225,57 @@ def test_long_envelopes_are_carried_in_pieces_and_whole_again() -> None:
         network.pass_time(0.05)
     assert [bytes(one) for one in got] == [raw]
     assert [number_of(one) for one in got] == [7]
+
+
+def test_a_dead_incarnations_echo_neither_becomes_the_peer_nor_costs_the_living_one_its_place() -> None:
+    network = Network()
+    network.poll("a")
+    network.restart("a")
+    network.restart("b")
+    assert isinstance(network.wires["a"][0], bytes)
+    echo = network.wires["a"].popleft()
+    link = network.sides["b"].link
+    assert link.on_frame(echo, network.now) == []
+    network.settle()
+    assert link.peer == network.sides["a"].system
+    assert link.on_frame(echo, network.now) == []
+    network.send("b")
+    network.settle()
+    assert network.sides["a"].received == [0]
+    assert not network.sides["b"].handed_back
+
+
+def test_a_hello_acknowledges_nothing_of_a_peer_that_is_not_known_yet() -> None:
+    network = Network()
+    network.settle()
+    for _ in range(3):
+        network.send("a")
+        network.settle()
+    network.restart("a")
+    network.poll("a")
+    while network.deliver("a"):
+        pass
+    (hello,) = network.poll("b")
+    assert unpack(hello)[5] == 0
+    network.settle()
+    assert not any(isinstance(event, links.Refused) for event in network.sides["a"].events)
+
+
+def test_what_a_damaged_frame_reveals_about_a_new_peer_is_not_lost_with_it() -> None:
+    network = Network()
+    network.settle()
+    network.send("b")
+    network.restart("a")
+    network.poll("a")
+    while network.deliver("a"):
+        pass
+    network.poll("b")
+    while network.deliver("b"):
+        pass
+    network.send("a")
+    (frame, *_) = network.poll("a")
+    events = network.sides["b"].link.on_frame(frame[:-1], network.now)
+    assert [type(event) for event in events] == [links.PeerRestarted, links.Met, links.Refused]
 
 
 def test_rejoining_needs_a_later_session_and_a_link_that_is_open() -> None:
