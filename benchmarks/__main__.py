@@ -41,6 +41,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT", help="only workloads with TEXT in their name")
     parser.add_argument("--contestants", default="", metavar="A,B", help=f"of: {', '.join(CONTESTANTS)}")
     parser.add_argument("--record", action="store_true", help="make this run the recorded one")
+    parser.add_argument("--busy", action="store_true", help="record even if the machine is not quiet")
     chosen = parser.parse_args(argv)
     if unknown := set(filter(None, chosen.contestants.split(","))) - set(CONTESTANTS):
         parser.error(f"no such contestant: {', '.join(sorted(unknown))}")
@@ -112,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit status."""
     chosen = arguments(argv)
     plan = plan_for(chosen)
+    if chosen.record and not chosen.busy and machine.busy():
+        say(f"not recorded: others use this machine (load {machine.load()}); wait, or add --busy")
+        return 1
     facts: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "mode": "short" if chosen.short else "full",

@@ -20,6 +20,12 @@ def describe() -> dict[str, str | int | float]:
     }
 
 
+def busy() -> bool:
+    """Whether others keep more than a quarter of the cores at work: no time to record figures for others to read."""
+    cores = describe()["cores"]
+    return isinstance(cores, int) and load() > cores / 4
+
+
 def load() -> float:
     """Processes that wanted a core in the last minute: tells whether the machine was quiet."""
     return round(os.getloadavg()[0], 2)

@@ -180,6 +180,15 @@ def test_recording_needs_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert "full run" in capsys.readouterr().err
 
 
+def test_nothing_is_recorded_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 1000.0, 1000.0))
+    monkeypatch.setattr(program, "hold", lambda *_: pytest.fail("it was measured"))
+    assert program.main(["--record"]) == 1
+    assert "load 1000.0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("wrong", [["--contestants", "nobody"], ["--only", "nothing"], ["--rounds", "0"]])
 def test_wrong_usage_is_told(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
