@@ -76,6 +76,7 @@ class ClientNode:
         seen = threading.Event()
         process.inbound.on_view = lambda _view: self.runtime.post(lambda _: seen.set(), None)
         process.poller.watch(session.sock.fileno(), READ, self._hear)
+        process.inbound.on_holder = True
         process.links.open(0)
         self._scheduler = process.scheduler = Baton(self.runtime, process.poller, name=f"garrick-{self.name}")
         self._scheduler.start()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pickle import loads as pickle_loads
+from typing import TYPE_CHECKING, Any, Final
 
 from garrick.actor import Actor
 from garrick.address import Address, ReplyAddress
@@ -17,7 +18,19 @@ from garrick.messages import Poisoned
 from garrick.node.salvage import salvage
 from garrick.runtime.signals import ProcessLost, Spawn, Told, View
 from garrick.wire.codec import loads
-from garrick.wire.envelope import EXTENDED, FAILURE, MESSAGE, REPLY, SIGNAL, Raw, decode, peek
+from garrick.wire.envelope import (
+    EXTENDED,
+    FAILURE,
+    HEADER_SIZE,
+    MESSAGE,
+    NO_SENDER,
+    REPLY,
+    SIGNAL,
+    Raw,
+    decode,
+    fields,
+    peek,
+)
 
 if TYPE_CHECKING:
     from garrick.node.inlink import Listener
@@ -26,7 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("garrick.node")
 
-_FLAGS_AT = 5
+_FLAGS_AT: Final = 5
+_KNOWN: Final = 10_000
+"""Senders whose addresses are kept."""
 
 
 class Inbound:
@@ -36,26 +51,61 @@ class Inbound:
         self.runtime = runtime
         self.links = links
         self.listener: Listener | None = None
+        self.on_holder = False
+        """Whether `receive` is called by the thread that runs the lane."""
+        self._senders: dict[int, Address[Any]] = {}
         self.on_view: Callable[[View], None] = _nothing
         links.undeliverable = self.undeliverable
 
     def receive(self, envelopes: list[Raw], _number: int) -> None:
         """Envelopes from one process, in order."""
         runtime = self.runtime
-        system = runtime.system
-        deliver = runtime.deliver
+        if self.on_holder:
+            runtime.idle = False  # who reads is who runs the lane: nobody has to be woken
+        cells, append = runtime.cells, runtime.append
+        senders = self._senders
         for raw in envelopes:
-            kind, target, sender, body = decode(raw, system)
-            try:
-                message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
-            except UndecodableMessage as error:
-                self._undecodable(kind, target, sender, body, error)
-                continue
-            if kind != MESSAGE and target.serial == 0:
-                self._control(message, sender)
-            deliver(target, kind, message, sender)
-            if kind == SIGNAL and type(message) is View:
-                self.on_view(message)
+            _, kind, flags, _, serial, process, sender_serial = fields(raw)
+            if kind == MESSAGE and not flags:
+                cell = cells.get(serial)
+                if cell is not None:
+                    # The hot path: a message to an actor that is here.
+                    try:
+                        message = pickle_loads(raw[HEADER_SIZE:])
+                    except BaseException:
+                        self._slowly(raw)  # says what is wrong with it
+                        continue
+                    sender = senders.get(sender_serial)
+                    if sender is None or sender.process != process:
+                        sender = self._sender(process, sender_serial)
+                    append((cell, message, sender))
+                    continue
+            self._slowly(raw)
+        if runtime.idle:
+            runtime.scheduler.wake()
+
+    def _sender(self, process: int, serial: int) -> Address[Any] | None:
+        """The address of a sender, made once for many messages."""
+        if process == NO_SENDER:
+            return None
+        if len(self._senders) > _KNOWN:
+            self._senders.clear()
+        sender = self._senders[serial] = Address(self.runtime.system, process, serial)
+        return sender
+
+    def _slowly(self, raw: Raw) -> None:
+        runtime = self.runtime
+        kind, target, sender, body = decode(raw, runtime.system)
+        try:
+            message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
+        except UndecodableMessage as error:
+            self._undecodable(kind, target, sender, body, error)
+            return
+        if kind != MESSAGE and target.serial == 0:
+            self._control(message, sender)
+        runtime.deliver(target, kind, message, sender)
+        if kind == SIGNAL and type(message) is View:
+            self.on_view(message)
 
     def _control(self, message: Any, sender: Address[Any] | None) -> None:
         if isinstance(message, View):

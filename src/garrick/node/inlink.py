@@ -64,8 +64,9 @@ class InLink:
         sock = self._sock
         if sock is None:
             return False
+        buffer = self._owner.buffer
         try:
-            data = sock.recv(_READ_SIZE)
+            data = bytes(buffer[: sock.recv_into(buffer)])
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
@@ -167,6 +168,8 @@ class Listener:
         self.token = token
         self.receive = receive
         self.session = session
+        self.buffer = memoryview(bytearray(_READ_SIZE))
+        """Read into and copied from: a fresh one of this size per read costs two system calls and many page faults."""
         self.links: set[InLink] = set()
         self.on_greeted: Callable[[Hello], None] = _nothing
         self.on_parted: Callable[[Hello], None] = _nothing

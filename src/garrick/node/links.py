@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from pickle import dumps as pickle_dumps
 from typing import Any, Final, Protocol
 
 from garrick.address import Address
@@ -21,14 +22,20 @@ from garrick.node import handshake
 from garrick.node.outlink import LIMIT, OutLink, Space
 from garrick.node.reactor import Reactor
 from garrick.node.rundir import RunDir
+from garrick.wire.codec import PROTOCOL
 from garrick.wire.envelope import MESSAGE, Raw, encode
 
 FLUSH_AT: Final = 64 * 1024
 """Bytes from which a link is written before the turn of its process ends."""
+DIRECT: Final = 4
+"""Envelopes that are written by their senders while the poller sleeps, before it is woken up to do that."""
 
 
 class Bodies(Protocol):
     """Makes the bodies of messages; see `garrick.node.mainmodule`."""
+
+    careful: bool
+    """Whether bodies for this system may differ from what plain pickle makes."""
 
     def dumps(self, message: object, *, foreign: bool) -> tuple[bytes, str | None]:
         """The body, and the main module that the reader must know, if any."""
@@ -66,12 +73,15 @@ class Links:
         self._reactor = reactor
         self._rundir = rundir
         self._bodies = bodies
+        self._careful = bodies.careful
         self._hello = handshake.hello(handshake.LINK, role, number, os.getpid(), token)
         self._links: dict[int, OutLink] = {}
         self._dirty: deque[OutLink] = deque()
         self._lock = threading.Lock()
         """Guards the making and ending of links."""
         self._closed = False
+        self._direct = 0
+        """Writes by senders since the last turn; that two threads may count one does not matter."""
         self._poller: Any = reactor if hasattr(reactor, "asleep") else _Awake()
         reactor.on_turn(self.flush)
 
@@ -84,9 +94,28 @@ class Links:
             UnpicklableMessage: nothing was sent.
             BackPressure: the way to the target's process stayed full; nothing was sent.
         """
-        self.send(
-            0 if target.system != self.system else target.process, self.envelope(target, message, sender, kind), kind
-        )
+        system = self.system
+        link = self._links.get(target.process)
+        if link is None or target.system != system or self._careful or link.size > LIMIT:
+            number = target.process if target.system == system else 0
+            self.send(number, self.envelope(target, message, sender, kind), kind)
+            return
+        # The hot path: `envelope` and `send` in one. A process that is lost, aliased or not yet known has no link.
+        try:
+            body = pickle_dumps(message, PROTOCOL)
+        except Exception:
+            self.send(target.process, self.envelope(target, message, sender, kind), kind)
+            return
+        data = encode(kind, target, sender, body, system)
+        with link.lock:
+            link.chunks.append(data)
+            link.size = size = link.size + len(data)
+        if not link.dirty:
+            self._hurry(link)
+        elif size >= FLUSH_AT:
+            link.flush()
+        if link.closed:
+            self._too_late(link, target.process)
 
     def envelope(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> bytes:
         """The bytes of a message.
@@ -108,16 +137,29 @@ class Links:
                 return
         if link.size > LIMIT and kind == MESSAGE and self.wait is not None:
             self._wait_for_room(link, number, self.wait)
-        size = link.put(data)
-        if size < 0:
-            self.undeliverable(data, self.losses.get(number, "stopped"))
-        elif link.dirty:
-            if size >= FLUSH_AT:
-                link.flush()
-        elif self._poller.asleep and link.connected:
-            link.flush()  # cheaper than waking the poller up for it
+        with link.lock:
+            link.chunks.append(data)
+            link.size = size = link.size + len(data)
+        if not link.dirty:
+            self._hurry(link)
+        elif size >= FLUSH_AT:
+            link.flush()
+        if link.closed:
+            self._too_late(link, number)
+
+    def _hurry(self, link: OutLink) -> None:
+        """Something is in a link from which nothing was waiting to be written."""
+        if self._poller.asleep and link.connected and self._direct < DIRECT:
+            # The first few at once, which is cheaper than waking the poller for them; the rest of a flood in large pieces, by it.
+            self._direct += 1
+            link.flush()
         else:
             self._attend(link)
+
+    def _too_late(self, link: OutLink, number: int) -> None:
+        """The link was closed while something was put into it."""
+        for data in link.close():
+            self.undeliverable(data, self.losses.get(number, "stopped"))
 
     def _attend(self, link: OutLink) -> None:
         if not link.dirty:
@@ -150,6 +192,7 @@ class Links:
 
     def flush(self) -> None:
         """Write what was put out since the last turn."""
+        self._direct = 0
         dirty = self._dirty
         while dirty:
             link = dirty.popleft()

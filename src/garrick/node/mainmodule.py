@@ -33,6 +33,7 @@ from garrick.wire import codec
 
 PREFIX: Final = "__garrick_main_"
 _importing: Final = threading.local()
+_dumps: Final = pickle.dumps
 
 
 class Main(NamedTuple):
@@ -162,7 +163,7 @@ class Bodies:
 
     def __init__(self, own: Main | None, owner: str | None, *, program: bool) -> None:
         self._own = own.name if own else None
-        self._careful = program and (own is None or own.name != owner)
+        self.careful = program and (own is None or own.name != owner)
 
     def dumps(self, message: object, *, foreign: bool) -> tuple[bytes, str | None]:
         """The body, and the main that its reader must know.
@@ -172,15 +173,25 @@ class Bodies:
             NoSourceFile: it mentions ``__main__``, which has no file, and cloudpickle is not installed.
         """
         try:
-            body = codec.dumps(message)
+            body = _dumps(message, codec.PROTOCOL)
+        except Exception:
+            return self._dumps_with_care(message), None
+        if not (self.careful or foreign) or not codec.mentions_main(body):
+            return body, None
+        return self._tell_main(message, body)
+
+    @staticmethod
+    def _dumps_with_care(message: object) -> bytes:
+        try:
+            return codec.dumps(message)
         except UnpicklableMessage:
             # A class that came here by value can't be found by name; it has to travel on as it came.
             by_value = _by_value(message) if "cloudpickle" in sys.modules else None
             if by_value is None:
                 raise
-            return by_value, None
-        if not (self._careful or foreign) or not codec.mentions_main(body):
-            return body, None
+            return by_value
+
+    def _tell_main(self, message: object, body: bytes) -> tuple[bytes, str | None]:
         if self._own is not None:
             return body, self._own
         if not _names_main(body):

@@ -2,8 +2,8 @@
 
 Owns the queue of envelopes, connecting, and writing. Must not know what envelopes mean. Invariants:
 
-* Envelopes leave in the order in which `put` got them; each is written as a whole or, if the peer is lost, handed back.
-* `put` may be called by any thread; writing is done by one thread at a time (``_writing``), by whichever comes first; descriptors
+* Envelopes leave in the order in which they were appended to ``chunks`` (under ``lock``); each is written as a whole or, if the peer is lost, handed back.
+* Appending may be done by any thread; writing is done by one thread at a time (``_writing``), by whichever comes first; descriptors
   are watched and unwatched by the reactor's thread only.
 * A link that is not connected keeps what it gets and tries again until its peer is there or reported lost: the peer may be a
   process that is only being started.
@@ -76,23 +76,23 @@ class OutLink:
     __slots__ = (
         "_blocked",
         "_partial",
-        "_chunks",
         "_hello",
-        "_lock",
         "_path",
         "_reactor",
         "_rest",
         "_retry",
-        "_size",
         "_sock",
         "_space",
         "_watched",
         "_writing",
         "attend",
         "broken",
+        "chunks",
         "closed",
         "connected",
         "dirty",
+        "lock",
+        "size",
     )
 
     def __init__(
@@ -108,10 +108,11 @@ class OutLink:
         self._hello = hello
         self._reactor = reactor
         self._sock: socket.socket | None = None
-        self._lock = threading.Lock()
-        """Guards ``_chunks``, ``_size`` and ``_space``; held for a few instructions."""
-        self._chunks: list[bytes | memoryview] = []
-        self._size = 0
+        self.lock = threading.Lock()
+        """Guards ``chunks``, ``size`` and ``_space``; held for a few instructions."""
+        self.chunks: list[bytes | memoryview] = []
+        self.size = 0
+        """Bytes that wait."""
         self._rest: list[bytes | memoryview] = []
         """What has been taken out of the queue and not been written. Owned by who holds ``_writing``."""
         self._partial = False
@@ -125,24 +126,10 @@ class OutLink:
 
     # --- any thread -----------------------------------------------------------------------------------------------------
 
-    def put(self, data: bytes | memoryview) -> int:
-        """Queue an envelope; the bytes that wait now, or -1 if nothing can be sent here any more."""
-        with self._lock:
-            if self.closed:
-                return -1
-            self._chunks.append(data)
-            self._size += len(data)
-            return self._size
-
-    @property
-    def size(self) -> int:
-        """Bytes that wait, except for those being written just now."""
-        return self._size
-
     def space(self) -> Space | None:
         """Something to wait for, if too much waits."""
-        with self._lock:
-            if self.closed or self._size <= LIMIT:
+        with self.lock:
+            if self.closed or self.size <= LIMIT:
                 return None
             if self._space is None:
                 self._space = Space()
@@ -150,7 +137,7 @@ class OutLink:
 
     def flush(self) -> None:
         """Write what can be written without waiting."""
-        while (self._chunks or self._rest) and self.connected and not self._blocked:
+        while (self.chunks or self._rest) and self.connected and not self._blocked:
             if not self._writing.acquire(blocking=False):
                 return  # whoever writes looks again when it is done
             try:
@@ -164,8 +151,8 @@ class OutLink:
         if sock is None:
             return
         if not self._rest:
-            with self._lock:
-                self._rest, self._chunks = self._chunks, []
+            with self.lock:
+                self._rest, self.chunks = self.chunks, []
         rest = self._rest
         while rest:
             data, count = _batch(rest)
@@ -190,10 +177,10 @@ class OutLink:
                 return
 
     def _release(self, sent: int) -> None:
-        with self._lock:
-            self._size -= sent
+        with self.lock:
+            self.size -= sent
             space = None
-            if self._space is not None and self._size <= LOW:
+            if self._space is not None and self.size <= LOW:
                 space, self._space = self._space, None
         if space is not None:
             space.finish()
@@ -281,10 +268,10 @@ class OutLink:
 
     def close(self) -> list[bytes | memoryview]:
         """Nothing can be sent here any more; what was not sent."""
-        with self._lock:
+        with self.lock:
             self.closed = True
-            chunks, self._chunks = self._chunks, []
-            self._size = 0
+            chunks, self.chunks = self.chunks, []
+            self.size = 0
             space, self._space = self._space, None
         with self._writing:
             sock, self._sock = self._sock, None
@@ -302,8 +289,8 @@ class OutLink:
         if self._partial:
             self._partial = False
             lost = self._rest.pop(0)
-            with self._lock:
-                self._size = max(0, self._size - len(lost))
+            with self.lock:
+                self.size = max(0, self.size - len(lost))
 
 
 def _batch(chunks: list[bytes | memoryview]) -> tuple[bytes | memoryview, int]:

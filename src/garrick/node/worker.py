@@ -110,6 +110,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     if role == "dedicated":
         runtime.cells = _Cells(runtime, ended)
     scheduler = process.scheduler = Baton(runtime, process.poller)
+    process.inbound.on_holder = True
     process.links.open(0)
     scheduler.start()
     process.numbers.fetch()
