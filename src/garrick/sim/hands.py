@@ -1,0 +1,403 @@
+"""`Crew`: the threads of a world, of which exactly one runs at any moment.
+
+A program drives a world by waiting for something (`Crew.wait`): its own thread then steps the kernel, so that handlers run on it, under
+its debugger. A handler that waits can't give its stack away, so its thread is *parked* and another one steps the kernel; when what it
+waits for has come, its turn to go on is an event in the kernel's order like any other. Hence::
+
+    running ──wait()──► parked ──its event──► running ──step over──► running, or idle if the program's thread is free again
+
+Owns the threads and who runs. Must not know what is stepped. Invariants:
+
+* Control passes only by `_switch`: one gate is opened, then the own one is waited at. Nothing is touched between the two.
+* Whoever switches to a parked thread is idle from then on, with the kernel's loop on top of its stack: so a thread that parks always
+  finds one that can step the kernel, or starts one.
+* The program's thread steps the kernel whenever it is free; its wait ends only there. If it is parked itself, in a handler, then the
+  program's wait lasts until that handler is over.
+* One program thread drives at a time; others wait for their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from garrick.runtime.ask import Slot
+from garrick.sim.clock import instant
+from garrick.sim.kernel import Due, Kernel
+from garrick.sim.sleeping import virtual_sleep
+
+if TYPE_CHECKING:
+    from garrick.ports import Waitable
+    from garrick.runtime.cell import Cell
+
+log = logging.getLogger("garrick")
+
+
+class Abandoned(BaseException):
+    """The world has ended while a handler waited; unwinds its thread. No Exception, so that handlers don't take it for theirs."""
+
+
+class Once:
+    """A `garrick.ports.Waitable` for the program: becomes done by `finish`."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """See Waitable."""
+        if self.done:
+            callback()
+        else:
+            self._callbacks.append(callback)
+
+    def finish(self) -> None:
+        """It is done."""
+        if not self.done:
+            self.done = True
+            for callback in self._callbacks:
+                callback()
+
+
+class Stall:
+    """Something that can't be stepped while a thread is parked inside of it (an event loop)."""
+
+    def stall(self) -> None:
+        """A step of it waits."""
+
+    def go_on(self) -> None:
+        """That step goes on."""
+
+
+class Hand:
+    """One thread that may run."""
+
+    __slots__ = ("abandoned", "cell", "gate", "ident", "idle", "stall", "thread")
+
+    def __init__(self, thread: threading.Thread | None) -> None:
+        self.thread = thread
+        """None for a program's thread."""
+        self.ident = threading.get_ident() if thread is None else 0
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.idle = False
+        """The program's thread: whether it only waits for its turn to step the kernel."""
+        self.cell: Cell | None = None
+        """Whose step it runs."""
+        self.stall: Stall | None = None
+        self.abandoned = False
+
+
+class _Parked:
+    """A thread that waits in user code; also the event that lets it go on."""
+
+    __slots__ = ("_crew", "_woken", "endless", "hand")
+
+    def __init__(self, crew: Crew, hand: Hand, endless: bool) -> None:
+        self._crew = crew
+        self._woken = False
+        self.hand = hand
+        self.endless = endless
+
+    def wake(self) -> None:
+        """Its turn comes after what is ready now."""
+        if not self._woken:
+            self._woken = True
+            self._crew.kernel.put(self)
+
+    def step(self) -> None:
+        """See `garrick.sim.kernel.Channel`."""
+        if not self._crew.closed:
+            self._crew.lend(self.hand)
+
+
+class Crew:
+    """See the module."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.closed = False
+        self.running: Hand | None = None
+        self._root: Hand | None = None
+        self._until: Callable[[], bool] = _never
+        self._turn = threading.Lock()
+        self._idle: list[Hand] = []
+        self._parked: dict[Hand, _Parked] = {}
+        self._own: list[OwnHand] = []
+        self._made = 0
+        self._failure: BaseException | None = None
+        self._afterwards: list[Callable[[], object]] = []
+
+    # --- for everybody ---------------------------------------------------------------------------------------------------
+
+    def inside(self) -> bool:
+        """Whether the current thread runs a step of the kernel."""
+        running = self.running
+        return running is not None and running.ident == threading.get_ident()
+
+    def wait(self, ready: Waitable, deadline: float | None) -> bool:
+        """See `garrick.ports.Scheduler.wait`.
+
+        From the program: drive the world until then. From a step: let the others go on until then. Without a deadline this ends, with
+        False, when nothing is left that could happen.
+        """
+        if ready.done:
+            return True
+        if self.inside():
+            return self._park(ready, deadline)
+        self._drive_until(ready, deadline)
+        return ready.done
+
+    def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` of virtual time pass."""
+        self.wait(Once(), self.kernel.clock.now() + seconds)
+
+    def settle(self) -> None:
+        """From the program: let all happen that can without time passing."""
+        self._session(lambda: not self.kernel.ready)
+
+    def afterwards(self, action: Callable[[], object]) -> None:
+        """Call ``action`` on the program's thread when the world is not driven; at once if it is not."""
+        if self.inside():
+            self._afterwards.append(action)
+        else:
+            action()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise ``error`` in the program, as soon as its thread is free."""
+        self._failure = self._failure or error
+
+    def close(self, timeout: float) -> list[str]:
+        """End all threads: those that are parked are unwound. From the program.
+
+        Args:
+            timeout: real seconds for each thread to leave user code.
+
+        Returns:
+            The names of the threads that did not.
+        """
+        with self._turn:
+            self.closed = True
+            threads = []
+            for hand in [*self._parked, *self._idle, *(own.hand for own in self._own)]:
+                if hand.thread is not None and hand.thread.is_alive():
+                    hand.abandoned = True
+                    self.running = hand
+                    hand.gate.release()
+                    hand.thread.join(timeout)
+                    threads.append(hand.thread)
+            self.running = None
+            self._idle.clear()
+            self._parked.clear()
+        return [thread.name for thread in threads if thread.is_alive()]
+
+    # --- the program's thread ----------------------------------------------------------------------------------------------
+
+    def _drive_until(self, ready: Waitable, deadline: float | None) -> None:
+        over = Once()
+        due = None
+        if deadline is not None:
+            due = self.kernel.at(instant(deadline), Due(lambda: _give_up(ready, over.finish)))
+        self._session(lambda: ready.done or over.done)
+        if due is not None:
+            due.cancel()
+
+    def _session(self, until: Callable[[], bool]) -> None:
+        with self._turn:
+            if self.closed:
+                return
+            self._root = self.running = hand = Hand(None)
+            self._until = until
+            try:
+                with virtual_sleep(self):
+                    self._drive(hand)
+            finally:
+                self._root = self.running = None
+                self._until = _never
+        while self._afterwards:
+            self._afterwards.pop(0)()
+
+    # --- stepping ------------------------------------------------------------------------------------------------------------
+
+    def _drive(self, hand: Hand) -> None:
+        kernel = self.kernel
+        while True:
+            root = self._root
+            if hand is root:
+                failure, self._failure = self._failure, None
+                if failure is not None:
+                    raise failure
+                if self._until():
+                    return
+            elif self.closed or root is None:
+                return
+            elif root.idle:
+                root.idle = False
+                self._idle.append(hand)
+                self._switch(hand, root)
+                continue
+            try:
+                more = kernel.step()
+            except BaseException as error:
+                if hand is root:
+                    raise
+                log.critical("internal error in a step of the world", exc_info=True)
+                self.fail(error)
+                continue
+            if not more:
+                if hand is root:
+                    return
+                self._free_root()
+
+    def _free_root(self) -> None:
+        """Nothing can happen any more, but the program's thread waits in a handler, without an end: its wait fails."""
+        for parked in self._parked.values():
+            if parked.hand is self._root:
+                parked.wake()
+
+    def lend(self, hand: Hand) -> None:
+        """Let another thread go on; returns when this one is needed to step the kernel again."""
+        me = self._me()
+        if me is self._root:
+            me.idle = True
+        else:
+            self._idle.append(me)
+        self._switch(me, hand)
+
+    def _park(self, ready: Waitable, deadline: float | None) -> bool:
+        if self.closed:
+            raise Abandoned
+        me = self._me()
+        parked = _Parked(self, me, deadline is None)
+        due = None
+        if deadline is not None:
+            due = self.kernel.at(instant(deadline), Due(lambda: _give_up(ready, parked.wake)))
+        ready.on_done(parked.wake)
+        cell, stall = me.cell, me.stall
+        held = cell is not None and not cell.busy
+        if held and cell is not None:
+            cell.hold()
+        if stall is not None:
+            stall.stall()
+        self._parked[me] = parked
+        self._switch(me, self._next())
+        if me.abandoned:
+            raise Abandoned
+        del self._parked[me]
+        if due is not None:
+            due.cancel()
+        if stall is not None:
+            stall.go_on()
+        if held and cell is not None:
+            cell.runtime.unbusy(cell)
+        return ready.done
+
+    def _me(self) -> Hand:
+        me = self.running
+        assert me is not None
+        return me
+
+    def _switch(self, me: Hand, other: Hand) -> None:
+        self.running = other
+        other.gate.release()
+        interrupt = None
+        while True:
+            try:
+                me.gate.acquire()
+                break
+            except KeyboardInterrupt as error:  # it is not our turn: two threads would run
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+    def _next(self) -> Hand:
+        """A thread that can step the kernel."""
+        root = self._root
+        if root is not None and root.idle:
+            root.idle = False
+            return root
+        if self._idle:
+            return self._idle.pop()
+        hand = Hand(threading.Thread(target=lambda: self._help(hand), name=self._name("helper"), daemon=True))
+        self._start(hand)
+        return hand
+
+    def _start(self, hand: Hand) -> None:
+        assert hand.thread is not None
+        hand.thread.start()
+        hand.ident = hand.thread.ident or 0
+
+    def _name(self, kind: str) -> str:
+        self._made += 1
+        return f"garrick-sim-{kind}-{self._made}"
+
+    def _help(self, hand: Hand) -> None:
+        hand.gate.acquire()
+        self._drive(hand)
+
+    # --- threads of single actors ------------------------------------------------------------------------------------------
+
+    def own_hand(self) -> OwnHand:
+        """A thread that runs the steps of one actor and nothing else."""
+        own = OwnHand(self, self._name("actor"))
+        self._own.append(own)
+        return own
+
+    def pass_on(self) -> None:
+        """The thread of one actor has finished its step: somebody steps the kernel."""
+        other = self._next()
+        self.running = other
+        other.gate.release()
+
+
+class OwnHand:
+    """A thread for one actor (``isolation="thread"``)."""
+
+    def __init__(self, crew: Crew, name: str) -> None:
+        self._crew = crew
+        self._job: Callable[[], None] | None = None
+        self.hand = Hand(threading.Thread(target=self._work, name=name, daemon=True))
+        crew._start(self.hand)
+
+    def run(self, job: Callable[[], None]) -> None:
+        """Run ``job`` there; a step of the kernel, which ends when the job ends or waits."""
+        self._job = job
+        self._crew.lend(self.hand)
+
+    def end(self) -> None:
+        """It has nothing more to do."""
+        thread = self.hand.thread
+        assert thread is not None
+        if thread.is_alive() and not self.hand.abandoned:
+            self.hand.abandoned = True
+            self._crew._own.remove(self)
+            self.hand.gate.release()
+            thread.join()
+
+    def _work(self) -> None:
+        while True:
+            self.hand.gate.acquire()
+            job, self._job = self._job, None
+            if job is None:
+                return
+            job()
+            del job
+            if self._crew.closed:
+                return
+            self._crew.pass_on()
+
+
+def _give_up(ready: Waitable, otherwise: Callable[[], None]) -> None:
+    # An ask ends at its deadline, and not when the thread that waits gets to see it: an answer that comes between is late.
+    if isinstance(ready, Slot):
+        ready.expire()
+    otherwise()
+
+
+def _never() -> bool:
+    return False
+
+
+__all__ = ["Abandoned", "Crew", "Hand", "Once", "OwnHand", "Stall"]

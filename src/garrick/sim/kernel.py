@@ -1,0 +1,115 @@
+"""`Kernel`: the one order of everything that happens in a world, and its time.
+
+Owns what is ready, what is due later, and the clock. Must not know actors, threads or loops: it steps *channels*. Invariants:
+
+* What is ready is stepped in the order of arrival; `Kernel.pick` is the only place that decides which one is next.
+* Time moves on only when nothing is ready: it jumps to the next instant at which something is due, and all that is due then becomes
+  ready together. The exception keeps a busy world from standing still for ever: see `BUSY`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from garrick.sim.clock import VirtualClock
+from garrick.sim.trace import Trace
+
+BUSY = 10_000
+"""Steps within one instant after which every further step takes `STEP` nanoseconds: actors that send to each other without end must
+not keep an ask's time-out from coming."""
+STEP = 10_000
+
+
+class Channel(Protocol):
+    """A source of events; it is put into the kernel's order once for each event that it holds."""
+
+    def step(self) -> None:
+        """Let its first event happen."""
+        ...
+
+
+class Due:
+    """Something that happens at an instant, unless it is cancelled before."""
+
+    __slots__ = ("_action",)
+
+    def __init__(self, action: Callable[[], object] | None) -> None:
+        self._action = action
+
+    def cancel(self) -> None:
+        """It never happens."""
+        self._action = None
+
+    def dead(self) -> bool:
+        """Whether it was cancelled: time does not stop for it."""
+        return self._action is None
+
+    def step(self) -> None:
+        """It happens."""
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+
+class Kernel:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.trace = Trace()
+        self.steps = 0
+        self._ready: deque[Channel] = deque()
+        self.put: Callable[[Channel], None] = self._ready.append
+        """The channel has one event more; any thread."""
+        self._later: list[tuple[int, int, Due]] = []
+        self._armed = 0
+        self._in_instant = 0
+
+    @property
+    def ready(self) -> int:
+        """How many events can happen without time passing."""
+        return len(self._ready)
+
+    def at(self, instant: int, due: Due) -> Due:
+        """``due`` happens when time gets to ``instant``: after all that is ready now, even when the instant has passed."""
+        self._armed += 1
+        heapq.heappush(self._later, (instant, self._armed, due))
+        return due
+
+    def pick(self) -> Channel:
+        """Which of the ready channels is next: first come, first served."""
+        return self._ready.popleft()
+
+    def step(self) -> bool:
+        """Let one event happen; False when there is none, now or later."""
+        if not self._ready:
+            if not self._advance():
+                return False
+        elif self._in_instant > BUSY:
+            self.clock.ns += STEP
+            self._make_ready()
+        self.steps += 1
+        self._in_instant += 1
+        self.pick().step()
+        return True
+
+    def _advance(self) -> bool:
+        later = self._later
+        while later and later[0][2].dead():
+            heapq.heappop(later)
+        if not later:
+            return False
+        self.clock.ns = max(self.clock.ns, later[0][0])
+        self._in_instant = 0
+        self._make_ready()
+        return True
+
+    def _make_ready(self) -> None:
+        later, now = self._later, self.clock.ns
+        while later and later[0][0] <= now:
+            due = heapq.heappop(later)[2]
+            if not due.dead():
+                self.put(due)

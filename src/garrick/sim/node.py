@@ -1,0 +1,198 @@
+"""`SimNode`: one system of a world; and ``start``, which makes base ``"sim"`` of it.
+
+Owns the parts of one system: the real runtime, the real admin in its lane, a loop for async handlers when one is needed, and the way
+out. What it has to do with other systems is `garrick.sim.membership`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from garrick.address import Address
+from garrick.convention.placement import Placer
+from garrick.node.admin.effects import Announce, Effect
+from garrick.node.local import InProcessAdmin
+from garrick.runtime import process
+from garrick.runtime.signals import SystemInfo
+from garrick.sim.hands import Crew, Once
+from garrick.sim.rng import SeededRandom
+from garrick.sim.runtime import SimRuntime
+from garrick.sim.stepped import Stepped
+from garrick.wire.envelope import MESSAGE
+
+if TYPE_CHECKING:
+    from garrick.runtime.async_lane import AsyncLane
+    from garrick.sim.loop import StepLoop
+
+STOP_MARGIN = 5.0
+"""Virtual seconds beyond the grace that the end of a system may take."""
+
+
+class Membership(Protocol):
+    """A system's part in the convention of its world."""
+
+    def forward(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        """Send to another system."""
+        ...
+
+    def announce(self, info: SystemInfo) -> None:
+        """Tell the others about this system."""
+        ...
+
+    def leave(self) -> None:
+        """Say good-bye, and wait until that is done."""
+        ...
+
+    def cut(self) -> None:
+        """Vanish without a word."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; the world has ended."""
+        ...
+
+
+class SimAdmin(InProcessAdmin):
+    """The admin of one system."""
+
+    membership: Membership | None = None
+
+    def _apply(self, effects: list[Effect]) -> None:
+        super()._apply(effects)
+        if self.membership is not None:
+            for effect in effects:
+                if isinstance(effect, Announce):
+                    self.membership.announce(effect.info)
+
+    def apply(self, effects: list[Effect]) -> None:
+        """Execute what the machine decided on an input that came from the convention."""
+        self._apply(effects)
+
+    def _send(self, effect: Any) -> None:
+        target = effect.target
+        if self.membership is not None and target.system != self.runtime.system:
+            self.membership.forward(target, effect.message, effect.sender, effect.kind)
+        else:
+            super()._send(effect)
+
+
+class SimNode:
+    """See `garrick.node.base.Node`.
+
+    Args:
+        crew: of the world.
+        name: of the system.
+        incarnation: ten hex digits.
+        capabilities: of the system.
+        seed: of the world.
+    """
+
+    def __init__(self, crew: Crew, name: str, incarnation: str, capabilities: Mapping[str, Any], seed: int) -> None:
+        self.name = name
+        self.crew = crew
+        self.membership: Membership | None = None
+        self.on_stopped: Callable[[SimNode], None] = lambda _: None
+        """Called when the system has ended, with its threads and loops still there."""
+        self.loop: StepLoop | None = None
+        system = f"{name}@{incarnation}"
+        self.admin = SimAdmin(system, capabilities, crew.kernel.clock)
+        self.runtime = SimRuntime(
+            crew,
+            system=system,
+            number=self.admin.number,
+            clock=crew.kernel.clock,
+            random=SeededRandom(seed, system),
+            outbound=self,
+            placement=Placer(),
+            capabilities=capabilities,
+        )
+        self.runtime.start_async = self._start_async
+        self._stopped = False
+        self._ended = Once()
+        self.admin.on_end = self._ended.finish
+        self._scheduler = Stepped(self.runtime, crew)
+        self.admin.attach(self.runtime)
+
+    def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        """See `garrick.ports.Outbound`."""
+        runtime = self.runtime
+        if runtime.dead:
+            return
+        if target.system != runtime.system and self.membership is not None:
+            self.membership.forward(target, message, sender, kind)
+            return
+        reason = "worker lost" if target.system == runtime.system else "system unknown"
+        if kind == MESSAGE:
+            runtime.undeliverable(target, message, sender, reason)
+        else:
+            runtime.bounce(target, message, reason)
+
+    def stop(self, grace: float) -> list[str]:
+        """See Node; ``grace`` is virtual."""
+        if not self.runtime.dead:
+            self.admin.shutdown(grace)
+            self.crew.wait(self._ended, self.crew.kernel.clock.now() + grace + STOP_MARGIN)
+            if self.membership is not None:
+                self.membership.leave()
+            self._end_tasks()
+        self.end()
+        self.on_stopped(self)
+        return list(self.admin.abandoned)
+
+    def crash(self) -> None:
+        """Power cut: nothing of the system happens any more, and it tells nobody."""
+        self.runtime.dead = True
+        if self.loop is not None:
+            self.loop.dead = True
+        if self.membership is not None:
+            self.membership.cut()
+        self.end()
+
+    def end(self) -> None:
+        """Nobody waits for anything here any more."""
+        if not self._stopped:
+            self._stopped = True
+            self.runtime.ending = True
+            process.abandon(self.runtime)
+            self._scheduler.stop(0.0)
+
+    def close(self) -> None:
+        """Release the loop, when the world's threads have ended."""
+        if self.loop is not None:
+            self.loop.forget()
+            self.loop.close()
+
+    # --- async handlers ------------------------------------------------------------------------------------------------------
+
+    def _start_async(self, *step: Any) -> None:
+        from garrick.runtime.async_lane import AsyncLane  # late: loads asyncio
+        from garrick.sim.loop import StepLoop
+
+        self.loop = StepLoop(self.crew, f"{self.runtime.system} loop")
+        lane: AsyncLane = AsyncLane(self.runtime, self.loop)
+        self.runtime.async_lane = lane
+        self.runtime.start_async = lane.submit
+        lane.submit(*step)
+
+    def _end_tasks(self) -> None:
+        if self.loop is not None:
+            ended = Once()
+            self.loop.cancel_all(ended.finish)
+            self.crew.wait(ended, self.crew.kernel.clock.now() + STOP_MARGIN)
+
+
+def start(name: str, capabilities: Mapping[str, Any], *, seed: int = 0) -> SimNode:
+    """Start a world of one system: base ``"sim"``.
+
+    Args:
+        name: of the system.
+        capabilities: of the system.
+        seed: what is random follows from it.
+    """
+    from garrick.sim.world import World
+
+    if name == f"sim-{os.getpid()}":
+        name = "sim"  # a name that was made up must not make two runs differ
+    return World(seed=seed).start(name, capabilities)

@@ -1,0 +1,142 @@
+"""`SimRuntime`: the real runtime, whose lane, timers and steps are told to the kernel.
+
+Owns the connection of `garrick.runtime.runtime.Runtime` to a world: every envelope in its lane is an event in the kernel's order, every
+timer an instant, and every piece of user code an entry of the trace. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from garrick.runtime.runtime import Runtime
+from garrick.runtime.timers import Timer, TimerHeap
+from garrick.sim.clock import instant
+from garrick.sim.kernel import Due, Kernel
+
+if TYPE_CHECKING:
+    from garrick.runtime.cell import Cell
+    from garrick.runtime.lifecycle import Done
+    from garrick.sim.hands import Crew
+
+
+class Lane(deque[Any]):
+    """The lane of one runtime; a `garrick.sim.kernel.Channel`."""
+
+    __slots__ = ("_put", "_runtime")
+
+    def __init__(self, runtime: SimRuntime, kernel: Kernel) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._put = kernel.put
+
+    def append(self, envelope: Any) -> None:
+        """Any thread."""
+        super().append(envelope)
+        self._put(self)
+
+    def step(self) -> None:
+        """See Channel."""
+        self._runtime.dispatch(self.popleft())
+
+
+class _TimerDue(Due):
+    __slots__ = ("_timer",)
+
+    def __init__(self, timer: Any, action: Callable[[], object]) -> None:
+        super().__init__(action)
+        self._timer = timer
+
+    def dead(self) -> bool:
+        return isinstance(self._timer, Timer) and self._timer.cancelled
+
+
+class SimTimers(TimerHeap):
+    """The timers of one runtime; they are kept by the kernel."""
+
+    __slots__ = ("_count", "_fired", "_kernel", "_runtime")
+
+    def __init__(self, runtime: SimRuntime, kernel: Kernel) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._kernel = kernel
+        self._fired: list[Any] = []
+        self._count = 0
+
+    def arm(self, due: float, item: Any) -> None:
+        """See TimerHeap."""
+        self._count += 1
+        self._kernel.at(instant(due), _TimerDue(item, lambda: self._fire(item)))
+
+    def take_due(self, now: float) -> list[Any]:
+        """See TimerHeap."""
+        fired, self._fired = self._fired, []
+        return fired
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _fire(self, item: Any) -> None:
+        self._count -= 1
+        if not self._runtime.dead:
+            self._fired.append(item)
+            self._runtime.fire_timers()
+
+
+class SimRuntime(Runtime):
+    """See the module. Arguments as for Runtime, and the world's crew."""
+
+    def __init__(self, crew: Crew, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        kernel = crew.kernel
+        self.dead = False
+        """Its system has crashed: nothing happens any more, not even a ``finally``."""
+        self._crew = crew
+        self._time = kernel.clock
+        self._add_trace = kernel.trace.add
+        self.lane = lane = Lane(self, kernel)
+        self.append = lane.append
+        self.timers = SimTimers(self, kernel)
+
+    def dispatch(self, envelope: Any) -> None:
+        """One envelope of the lane."""
+        if self.dead:
+            return
+        cell, message, sender = envelope
+        if cell.queue is None:
+            self.run_message(cell, envelope)
+        elif cell is self.control:
+            message(sender)
+        else:
+            self.enqueue(cell, envelope)
+
+    def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: Done) -> bool:
+        """See Runtime."""
+        what = type(context[1]).__qualname__ if type(context) is tuple and len(context) > 2 else call.__name__
+        self._add_trace((self._time.ns, self.system, cell.address.serial, what))
+        hand = self._crew.running
+        assert hand is not None
+        before, hand.cell = hand.cell, cell
+        try:
+            return super().run_step(cell, self._watched(call), context, done)
+        finally:
+            hand.cell = before
+
+    def _watched(self, call: Callable[[Cell, Any], Any]) -> Callable[[Cell, Any], Any]:
+        def watched(cell: Cell, context: Any) -> Any:
+            try:
+                return call(cell, context)
+            except BaseException as error:
+                if _ends_program(error):
+                    self._crew.fail(error)
+                raise
+
+        return watched
+
+
+def _ends_program(error: BaseException) -> bool:
+    """Whether a person at the keyboard wants to end the program: handlers run on its own thread here."""
+    bdb = sys.modules.get("bdb")
+    return isinstance(error, KeyboardInterrupt) or (bdb is not None and isinstance(error, bdb.BdbQuit))

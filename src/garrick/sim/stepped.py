@@ -1,0 +1,83 @@
+"""`Stepped`: the scheduler of a simulated runtime, beside `garrick.runtime.baton.Baton`.
+
+Owns nothing but the mapping of the port to the world's crew: who runs is decided by the kernel's order, on the thread that waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from garrick.ports import Waitable
+from garrick.runtime.pool import Executor, run_step
+from garrick.sim.hands import Crew, OwnHand
+
+if TYPE_CHECKING:
+    from garrick.runtime.cell import Cell
+    from garrick.sim.runtime import SimRuntime
+
+
+class Stepped:
+    """See `garrick.ports.Scheduler`."""
+
+    def __init__(self, runtime: SimRuntime, crew: Crew) -> None:
+        self._runtime = runtime
+        self._crew = crew
+        runtime.scheduler = self
+
+    def start(self) -> None:
+        """See Scheduler: the world is stepped by whoever waits."""
+
+    def wake(self) -> None:
+        """See Scheduler: the kernel knows already."""
+
+    def wait(self, ready: Waitable, deadline: float | None) -> bool:
+        """See Scheduler; ``deadline`` is virtual."""
+        return self._crew.wait(ready, deadline)
+
+    def stop(self, timeout: float) -> bool:
+        """See Scheduler: what still waits in user code is unwound when the world closes, and must not go on as a step."""
+        self._runtime.tenure.lost = True
+        return True
+
+    def place(self, cell: Cell) -> None:
+        """See Scheduler: all run where the kernel is stepped, but those that need one thread for life."""
+        if cell.spec.isolation == "thread":
+            cell.executor = _OwnThread(self._crew)
+            cell.pinned = True
+            if cell.queue is None:
+                cell.queue = deque()
+
+    def lost_baton(self, tenure: Any) -> bool:
+        """See Scheduler."""
+        return self._crew.closed
+
+
+class _OwnThread(Executor):
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._hand: OwnHand | None = None
+
+    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
+        """See Executor."""
+        hand = self._hand
+        if hand is None:
+            hand = self._hand = self._crew.own_hand()
+        hand.hand.cell = cell
+        self._crew.kernel.put(_Turn(partial(hand.run, partial(run_step, cell, call, context, done, None))))
+
+    def retire(self, cell: Any) -> None:
+        """See Executor."""
+        if self._hand is not None:
+            self._hand.end()
+
+
+class _Turn:
+    """One event."""
+
+    __slots__ = ("step",)
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self.step = step

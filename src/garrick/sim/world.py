@@ -1,0 +1,149 @@
+"""`World`: systems that run in one process, on one thread, in one order, from one seed.
+
+Owns the systems, the convention between them, and their end. A program drives it: each call that waits (``ask``, ``spawn``,
+``Inbox.receive``, `World.run`) lets things happen until it has what it waits for; between such calls nothing happens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Self
+
+from garrick.errors import InvalidArgument, SystemExists
+from garrick.sim.hands import Crew
+from garrick.sim.kernel import Kernel
+from garrick.sim.node import SimNode
+from garrick.sim.rng import SeededIds
+from garrick.sim.trace import Trace
+from garrick.system import ActorSystem
+
+log = logging.getLogger("garrick")
+
+UNWIND_SECONDS = 1.0
+"""Real seconds that a handler gets to leave when its world has ended."""
+VIEW_SECONDS = 0.1
+"""Virtual seconds after which all systems know a new one."""
+
+
+class World:
+    """Several simulated systems; they form a convention.
+
+    Args:
+        seed: all randomness and all identifiers follow from it.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._kernel = Kernel()
+        self._crew = Crew(self._kernel)
+        self._ids = SeededIds(seed)
+        self._nodes: dict[str, SimNode] = {}
+        self._systems: list[ActorSystem] = []
+        self._all: list[SimNode] = []
+        self._ether: Any = None
+        self._alone = False
+
+    # --- systems -------------------------------------------------------------------------------------------------------------
+
+    def system(self, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
+        """Start a system, which joins the convention.
+
+        Args:
+            name: unique among those that run.
+            capabilities: what actors can require.
+
+        Raises:
+            SystemExists: one of that name runs.
+        """
+        if name in self._nodes:
+            raise SystemExists(f"a system {name!r} runs in this world")
+        from garrick.sim.ether import Ether  # late: loads asyncio, which one system alone does not need
+        from garrick.sim.membership import WorldMembership
+
+        if self._ether is None:
+            self._ether = Ether(self._kernel)
+        node = self._new(name, capabilities or {})
+        self._crew.settle()
+        membership = WorldMembership(node, self._ether)
+        node.membership = node.admin.membership = membership
+        membership.join()
+        self.run(VIEW_SECONDS)
+        system = ActorSystem.__new__(ActorSystem)
+        system._adopt(node)
+        self._systems.append(system)
+        return system
+
+    def systems(self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None) -> list[ActorSystem]:
+        """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..."""
+        return [self.system(f"{prefix}{number}", capabilities) for number in range(1, count + 1)]
+
+    def crash(self, name: str) -> None:
+        """Cut the power of a system: no handler and no ``finally`` of it runs any more, and the others have to notice.
+
+        Raises:
+            InvalidArgument: no system of that name runs.
+        """
+        node = self._nodes.pop(name, None)
+        if node is None:
+            raise InvalidArgument(f"no system {name!r} runs in this world")
+        node.crash()
+
+    def start(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
+        """Start the one system of this world, without a convention; the world ends with it."""
+        self._alone = True
+        return self._new(name, capabilities)
+
+    def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
+        node = SimNode(self._crew, name, self._ids.incarnation(name), capabilities, self.seed)
+        node.on_stopped = self._node_stopped
+        self._nodes[name] = node
+        self._all.append(node)
+        return node
+
+    def _node_stopped(self, node: SimNode) -> None:
+        if self._nodes.get(node.name) is node:
+            del self._nodes[node.name]
+        if self._alone:
+            self._crew.afterwards(self._end)
+
+    # --- time ------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self._kernel.clock.now()
+
+    @property
+    def trace(self) -> Trace:
+        """What has happened so far; equal runs have equal hashes."""
+        return self._kernel.trace
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self._crew.sleep(seconds)
+
+    # --- the end -----------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop all systems, newest first, and end all threads."""
+        for system in reversed(self._systems):
+            if self._nodes.get(system.name) is system._node:
+                system.stop()
+        self._end()
+
+    def _end(self) -> None:
+        left = self._crew.close(UNWIND_SECONDS)
+        if left:
+            log.warning("a handler did not leave when its world ended; threads left over: %s", ", ".join(left))
+        for node in self._all:
+            node.close()
+            if node.membership is not None:
+                node.membership.close()
+        self._all.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
