@@ -134,12 +134,16 @@ async def test_a_lost_process_is_told_to_other_systems_with_its_admin_as_sender(
 
 
 @with_two
-async def test_a_replaced_worker_gets_what_is_sent_to_its_predecessor(
+async def test_a_replaced_worker_gets_nothing_that_was_for_its_predecessor(
     a: FakeHouse, b: FakeHouse, convention: Any
 ) -> None:
     b.die(2)
-    a.send(b.address(2), "for whoever is there", a.address(1))
+    a.send(b.address(2), "for the dead", a.address(1))
+    a.send(b.address(3), "for whoever is there", a.address(1))
     await b.until(lambda: b.messages(3, str))
+    assert b.messages(3, str) == ["for whoever is there"]
+    await a.until(lambda: returned(a, 1))
+    assert returned(a, 1) == [("for the dead", "worker lost")]
 
 
 @with_two

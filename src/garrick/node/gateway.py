@@ -198,12 +198,10 @@ class Gateway:
             self.give_back(envelope, "unknown")  # another incarnation of this system, or a third one
         elif header.target_process == 0:
             self._house.to_admin(envelope, origin)
+        elif machine.alive(header.target_process):
+            self._house.deliver(header.target_process, envelope)
         else:
-            number = machine.resolve(header.target_process)
-            if number is None:
-                self.give_back(envelope, machine.why_gone(header.target_process))
-            else:
-                self._house.deliver(number, envelope)
+            self.give_back(envelope, machine.why_gone(header.target_process))
 
     # --- what can't be delivered -----------------------------------------------------------------------------------------
 

@@ -35,13 +35,13 @@ class Picky:
     @staticmethod
     def can_run_on(capabilities: dict[str, Any]) -> bool:
         Picky.asked += 1
-        return capabilities.get("cores", 0) >= 4
+        return bool(capabilities.get("cores", 0) >= 4)
 
 
 class Broken:
     @staticmethod
     def can_run_on(capabilities: dict[str, Any]) -> bool:
-        return capabilities["missing"] > 1
+        return bool(capabilities["missing"] > 1)
 
 
 def system(name: str, loads: list[int], **capabilities: Any) -> SystemInfo:

@@ -11,7 +11,7 @@ simulator) executes them. Interface::
     machine.handle(message, sender, now, target=None)  # an envelope to process 0; give its target when serial != 0
     machine.undeliverable(target, sender, reason, now, text="")
     machine.process_load(number, actors, now)
-    machine.resolve(number)                            # the process that serves this number today, or None
+    machine.alive(number)  why_gone(number)  info()    # for the edge's routing
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input
     machine.system_joined(info, now)  system_changed(info, now)  system_left(system, now)  system_lost(system, detail, now)
     machine.shutdown(grace, now, reason="stopped")

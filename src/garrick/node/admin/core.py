@@ -118,7 +118,7 @@ class Core:
 
     def view(self) -> signals.View:
         """What every process knows."""
-        return signals.View({self.system: self.info(), **self.members.systems}, self.processes.live_aliases())
+        return signals.View({self.system: self.info(), **self.members.systems})
 
     def view_changed(self) -> None:
         """The View is out of date; the next one goes out soon."""

@@ -3,7 +3,7 @@
 Owns what happens when processes and systems come and go. Its parts own the registers. Must not know clocks, sockets, processes of
 the operating system or user code. Invariants:
 
-* Whoever is told of a lost worker has been told its replacement before, so that what is re-created finds its place.
+* Whoever is told of a lost worker has been told its replacement before, so that what is created anew finds a place.
 * Each loss is told once to every process that is there, and to each that comes later before it gets any work.
 * After `EndSystem` there are no effects.
 """
@@ -59,14 +59,9 @@ class AdminMachine:
         last = core.ending.deadline if core.ending is not None else core.processes.next_start()
         return min((t for t in (core.surveys.deadline(), core.view_due(), last) if t is not None), default=None)
 
-    def resolve(self, number: int) -> int | None:
-        """The process that serves this number today (itself, or the one that replaced it); None if there is none."""
-        return self.core.processes.resolve(number)
-
     def alive(self, number: int) -> bool:
-        """Whether this very process is there or on its way."""
-        process = self.core.processes.table.get(number)
-        return process is not None and process.state in {State.STARTING, State.UP}
+        """Whether the process is there or on its way."""
+        return self.core.processes.alive(number)
 
     def why_gone(self, number: int) -> str:
         """Why this process can't get anything: as in `DeadLetter.reason`."""
@@ -256,7 +251,7 @@ class AdminMachine:
         kind = type(message).__name__
         if target is not None and target.serial != 0:
             if not core.surveys.answer(target.serial, message):
-                core.bury(target, sender, "late reply", kind)
+                core.report("info", f"{sender} answered too late")
             return self._finish(now)
         foreign = origin or (sender.system if sender is not None else core.system)
         handler = (FROM_HERE if foreign == core.system else FROM_ANYWHERE).get(type(message))

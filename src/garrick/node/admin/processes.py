@@ -4,7 +4,8 @@ Owns the table of processes. Must not know signals, names or who asks. Invariant
 
 * A number denotes one process for ever; it is never given twice, not even after a process that never came up.
 * States go one way only: ``WAITING -> STARTING -> UP -> GONE``, and to GONE from each.
-* An alias leads from a worker that is GONE to one that is STARTING or UP, in one step.
+* The replacement of a worker is a new process with a new number. What was for the old one is not for it: those actors have ended, and
+  a message that went there would wait for an actor that never comes, instead of failing at once.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ class Processes:
     """The table. Process 0, the admin itself, is not in it."""
 
     table: dict[int, Process] = field(default_factory=dict)
-    aliases: dict[int, int] = field(default_factory=dict)
     _next: int = 1
     _blocks: dict[int, int] = field(default_factory=dict)
     """Numbers given out in advance and not yet used -> the process they were given to."""
@@ -117,10 +117,6 @@ class Processes:
         process = self.add(dead.role, State.WAITING, now)
         process.failures = failures
         process.start_at = now + backoff(failures)
-        for old, new in self.aliases.items():
-            if new == dead.number:
-                self.aliases[old] = process.number
-        self.aliases[dead.number] = process.number
         return process
 
     def due(self, now: float) -> list[Process]:
@@ -132,24 +128,20 @@ class Processes:
 
     # --- views of the table
 
-    def resolve(self, number: int) -> int | None:
-        """The process that serves this number today (itself or its replacement); None if it is gone or unknown."""
-        process = self.table.get(self.aliases.get(number, number))
-        return process.number if process is not None and process.state in {State.STARTING, State.UP} else None
+    def alive(self, number: int) -> bool:
+        """Whether the process is there or on its way: what is sent to it may wait."""
+        process = self.table.get(number)
+        return process is not None and process.state is not State.GONE
 
     def in_state(self, *states: State) -> Iterator[Process]:
         """All processes in one of these states, in order of their numbers."""
         return (p for p in sorted(self.table.values(), key=lambda p: p.number) if p.state in states)
 
-    def live_aliases(self) -> dict[int, int]:
-        """Lost worker -> its replacement, of those replacements that are on their way or there."""
-        return {old: new for old, new in self.aliases.items() if self.resolve(new) is not None}
-
     def hosts(self) -> tuple[ProcessInfo, ...]:
-        """The processes that anybody may spawn on."""
-        return tuple(
-            ProcessInfo(p.number, p.load) for p in self.in_state(State.STARTING, State.UP) if p.role == "worker"
-        )
+        """The processes that anybody may spawn on; if all workers have died those that will replace them."""
+        workers = [p for p in self.in_state(State.WAITING, State.STARTING, State.UP) if p.role == "worker"]
+        ready = [p for p in workers if p.state is not State.WAITING]
+        return tuple(ProcessInfo(p.number, p.load) for p in ready or workers)
 
     def losses(self) -> dict[str, tuple[int, ...]]:
         """All processes that are gone, by reason."""

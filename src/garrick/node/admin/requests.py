@@ -28,9 +28,8 @@ Handler: TypeAlias = Callable[[Core, Any, Sender, float], None]
 
 def name_claim(core: Core, message: signals.NameClaim, sender: Sender, now: float) -> None:
     """Grant the name, or say who has it."""
-    claimant = sender.process if sender is not None else message.address.process
-    number = core.processes.resolve(claimant)
-    if number is None:
+    number = sender.process if sender is not None else message.address.process
+    if not core.processes.alive(number):
         return  # its process is gone: nobody waits for the answer, and nobody would free the name
     holder = core.names.claim(message.name, message.address, number)
     core.send(sender or control(core.system, number), signals.NameAnswer(message.name, message.address, holder))
