@@ -135,7 +135,6 @@ class Link:
         self._back_at = now - config.gap_pause
         self._beat_at = now + config.heartbeat
         self._excused = False
-        self._back_with_hello = False
         self._bye = False
         # Counters.
         self._envelopes_out = self._envelopes_in = self._frames_out = self._frames_in = 0
@@ -168,9 +167,6 @@ class Link:
             out.append(self._hello())
             self._hello_sent_at = now
             self._hello_at = None
-            if self._back_with_hello:
-                self._back_with_hello = False
-                self._go_back(now)
             if self.state in {State.OPENING, State.UNREACHED}:
                 self._hello_at = now + self._hello_wait
                 self._hello_wait = min(2 * self._hello_wait, config.hello_max)
@@ -310,8 +306,6 @@ class Link:
             box.credit = credit
             box.admit()
         if box.acknowledge(expected):
-            if self._tries > 1:
-                self._go_back(now)  # it had lost more than the frame that was tried
             self._tries = 0
             self._resend_at = now + self.config.resend_after if box.flight else None
         if flags & GAP and expected == box.acknowledged and now >= self._back_at + self.config.gap_pause:
@@ -340,9 +334,7 @@ class Link:
             self._check(expected)
             self._on_progress(0, expected, credit, events, now)
         else:
-            # It does not know this side yet, so that it has dropped everything up to here.
-            self._back_with_hello = True
-            self._answer(now)
+            self._answer(now)  # it is not sure who this side is: an echo has come to it, or this is one
 
     def _hear(self, now: float, events: list[Event]) -> None:
         self._heard_at, self._excused, self._candidate = now, False, None
@@ -374,7 +366,7 @@ class Link:
         self._pieces, self._pieces_size = [], 0
         self._gap_told = (-1, now)
         self._ack_at = self._resend_at = None
-        self._probe = self._back_with_hello = False
+        self._probe = False
         return self._box.abandon()
 
     def _on_stranger(self, source: int, now: float) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from garrick.errors import WireError
 from garrick.wire import envelope as wire
 from garrick.wire import link as links
-from garrick.wire.frame import FRAME_SIZE, unpack
+from garrick.wire.frame import DATA, FRAME_SIZE, HELLO, pack, unpack
 
 from .network import SMALL, Network, make, number_of, other
 
@@ -165,8 +165,6 @@ def test_a_frame_that_acknowledges_what_was_never_sent_is_refused_as_a_whole() -
     network.send("a")
     (frame,) = network.poll("a")
     kind, flags, source, target, sequence, _, credit = unpack(frame)
-    from garrick.wire.frame import pack
-
     forged = pack(kind, flags, source, target, sequence, 99, credit) + frame[FRAME_SIZE:]
     (event,) = network.sides["b"].link.on_frame(forged, network.now)
     assert isinstance(event, links.Refused)
@@ -197,7 +195,7 @@ def test_credit_of_the_receiver_holds_the_sender_back() -> None:
         while network.deliver(name):
             pass
     network.send("a")
-    assert all(unpack(frame)[0] != 2 for frame in network.poll("a"))
+    assert all(unpack(frame)[0] != DATA for frame in network.poll("a"))
     network.sides["b"].link.grant(1000, network.now)
     network.settle()
     assert network.sides["b"].received == [0]
@@ -243,6 +241,36 @@ def test_a_dead_incarnations_echo_neither_becomes_the_peer_nor_costs_the_living_
     network.settle()
     assert network.sides["a"].received == [0]
     assert not network.sides["b"].handed_back
+
+
+def test_a_new_peer_that_an_echo_displaced_is_asked_again() -> None:
+    network = Network()
+    network.settle()
+    (echo, *_) = [frame for frame in network.passed["a"] if unpack(frame)[0] != HELLO]
+    network.restart("a")
+    network.poll("a")
+    network.deliver("a")
+    network.poll("b")
+    network.deliver("b")
+    link = network.sides["b"].link
+    assert link.on_frame(echo, network.now) == []  # the dead incarnation seems to speak
+    network.send("a")
+    network.settle()
+    assert network.sides["b"].received == [0]
+    assert link.peer == network.sides["a"].system
+
+
+def test_what_was_meant_for_a_former_session_is_not_taken_by_the_next() -> None:
+    network = Network()
+    network.settle()
+    network.send("b")
+    (echo,) = network.poll("b")
+    network.wires["b"].clear()
+    network.rejoin("a")
+    network.settle()
+    assert network.sides["b"].handed_back == [0]
+    assert network.sides["a"].link.on_frame(echo, network.now) == []
+    assert network.sides["a"].link.statistics().foreign == 1
 
 
 def test_a_hello_acknowledges_nothing_of_a_peer_that_is_not_known_yet() -> None:
