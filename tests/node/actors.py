@@ -133,7 +133,8 @@ class Parent(Actor):
 class Spawner(Actor):
     """Makes dedicated processes, many at once."""
 
-    def receive(self, message: int, sender: Address[Any]) -> None:
+    def receive(self, message: int, sender: Address[Any] | None) -> None:
+        assert sender is not None
         self.send(sender, [self.spawn(Victim, isolation="process") for _ in range(message)])
 
 

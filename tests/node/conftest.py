@@ -66,8 +66,8 @@ def base(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             raise AssertionError(
                 f"left: {left}, {set(threading.enumerate()) - threads}, {list(base.rglob('*'))}"
             ) from None
-        left = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
-        assert not left, "descriptors are left"
+        open_still = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
+        assert not open_still, "descriptors are left"
     finally:
         for process in processes_of(base):
             process.kill()

@@ -61,9 +61,8 @@ def test_two_systems_in_one_program() -> None:
 
 
 def test_a_name_is_taken_while_its_system_runs() -> None:
-    with ActorSystem(name="a", workers=1):
-        with pytest.raises(SystemExists):
-            ActorSystem(name="a", workers=1)
+    with ActorSystem(name="a", workers=1), pytest.raises(SystemExists):
+        ActorSystem(name="a", workers=1)
     with ActorSystem(name="a", workers=1):
         pass
 
@@ -73,6 +72,7 @@ def test_a_second_program_attaches_and_leaves() -> None:
         actor = owner.spawn(Victim, name="v")
         guest = ActorSystem.attach("a")
         found = guest.lookup("v")
+        assert found is not None
         assert found == actor
         assert guest.ask(found, 1) == 1
         inbox = guest.inbox()

@@ -6,6 +6,7 @@ process. Actors never run here; its asks and inboxes do. A program may hold seve
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import pickle
@@ -14,19 +15,19 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from garrick.clocks import SystemIds
-from garrick.errors import GarrickError, NoSuchSystem, NotAuthorised, SystemStartFailed
+from garrick.errors import NoSuchSystem, NotAuthorised, SystemStartFailed
 from garrick.node import handshake
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
 from garrick.node.mainmodule import Bodies, Main, MainFinder, own_main, publish, refuse_while_importing
 from garrick.node.reactor import READ
 from garrick.node.rundir import RunDir, remove_if_dead
-from garrick.node.spawner import python
+from garrick.node.spawner import processors, python
 from garrick.node.worker import Process
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
@@ -197,13 +198,17 @@ class _Session:
             welcome = _read_line(sock)
         except (OSError, EOFError) as error:
             sock.close()
-            raise NoSuchSystem(f"the system {rundir.name!r} does not answer: {error or 'it closed the connection'}") from error
+            detail = str(error) or "it closed the connection"
+            raise NoSuchSystem(f"the system {rundir.name!r} does not answer: {detail}") from error
         except BaseException:
             sock.close()
             raise
         if "refused" in welcome:
             sock.close()
             raise NotAuthorised(f"the system {rundir.name!r} refused this program: {welcome['refused']}")
+        if "failed" in welcome:
+            sock.close()
+            raise pickle.loads(base64.b64decode(welcome["failed"]))
         sock.setblocking(False)
         return cls(sock, welcome)
 
@@ -243,6 +248,9 @@ def start(
     workers: int | None = None,
     *,
     detached: bool = False,
+    credentials: str | os.PathLike[str] | None = None,
+    join: str | Sequence[str] = (),
+    listen: str | None = None,
 ) -> ClientNode:
     """Start a system on this machine and take part in it.
 
@@ -251,10 +259,15 @@ def start(
         capabilities: of the system.
         workers: number of worker processes; None: one per processor that this process may use.
         detached: whether the system goes on when this program ends.
+        credentials: file with the credentials for a convention that the system joins.
+        join: addresses of the convention, if others than the credentials say.
+        listen: ``host:port`` for the convention's server, if this system starts it.
 
     Raises:
         SystemExists: a system of that name runs.
         SystemStartFailed: its admin did not come up.
+        EngineError: the convention can't be joined.
+        BadCredentials: the credentials are damaged, or another system's.
         MissingMainGuard: this is a worker that imports the program's main file.
     """
     refuse_while_importing()
@@ -272,6 +285,9 @@ def start(
             detached=detached,
             main=main.name if main else None,
             argv=tuple(sys.argv),
+            credentials=os.path.abspath(credentials) if credentials is not None else None,
+            join=(join,) if isinstance(join, str) else tuple(join),
+            listen=listen,
         )
         admin = _start_admin(config, rundir)
         return ClientNode(rundir, None if detached else admin, _first_session(rundir, admin, not detached), main)
@@ -318,7 +334,7 @@ def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
 def _first_session(rundir: RunDir, admin: subprocess.Popen[bytes], owner: bool) -> _Session:
     try:
         return _Session.begin(rundir, owner=owner)
-    except GarrickError as error:
+    except NoSuchSystem as error:
         status = admin.poll()
         ended = f"its admin ended with status {status}" if status is not None else str(error)
         raise SystemStartFailed(
@@ -344,11 +360,6 @@ def attach(name: str) -> ClientNode:
     except BaseException:
         session.sock.close()
         raise
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _counter = 0

@@ -47,7 +47,13 @@ class NodeConfig:
     main: str | None = None
     """The private name of the owner's main module."""
     argv: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
+    """What ``sys.argv`` is in workers."""
+    credentials: str | None = None
+    """File with the credentials for a convention; None: the system stays on its own."""
+    join: tuple[str, ...] = ()
+    """Addresses of the convention, if others than the credentials say."""
+    listen: str | None = None
+    """``host:port`` for the convention's server, if this system starts it."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -88,8 +94,8 @@ class _ForkServer:
         os.set_blocking(self.wake_write, False)
 
     def run(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, leave_it_to_the_admin)
         signal.signal(signal.SIGCHLD, _wake)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         die_with_parent(self.admin)
@@ -174,6 +180,13 @@ class _ForkServer:
             self.sock.send(json.dumps(content).encode())
         except OSError:
             os._exit(1)  # the admin has gone
+
+
+def leave_it_to_the_admin(_signum: int, _frame: FrameType | None) -> None:
+    """A terminal or a service manager signals all processes of a system at once; the admin decides what that means.
+
+    Not SIG_IGN, which programs started by a handler would inherit.
+    """
 
 
 def _wake(_signum: int, _frame: FrameType | None) -> None:

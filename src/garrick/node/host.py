@@ -7,15 +7,17 @@ other systems go to the `Gateway`, if there is one. No user code and no class of
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import os
+import pickle
 import resource
 import signal
 import socket
 from typing import Any, Final, Protocol
 
-from garrick.errors import UndecodableMessage
+from garrick.errors import GarrickError, UndecodableMessage
 from garrick.node import handshake
 from garrick.node.admin import (
     AdminMachine,
@@ -37,6 +39,8 @@ from garrick.node.reactor import READ, AsyncioReactor
 from garrick.node.rundir import RunDir
 from garrick.node.salvage import salvage
 from garrick.node.spawner import Spawner
+from garrick.observe.management import SOCKET
+from garrick.observe.server import ManagementServer
 from garrick.runtime.signals import SystemInfo, View
 from garrick.wire.envelope import Raw, decode, peek
 
@@ -49,7 +53,7 @@ OWNER_GONE_GRACE: Final = 5.0
 class Gateway(Protocol):
     """The way to other systems."""
 
-    def forward(self, raw: Raw) -> None:
+    def forward(self, envelope: Raw) -> None:
         """An envelope whose target is in another system (see `garrick.wire.envelope.qualify`)."""
         ...
 
@@ -96,15 +100,48 @@ class Host:
         self._greeted_numbers: set[int] = set()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._tick_handle: asyncio.TimerHandle | None = None
+        self._ready = False
+        self._early: list[tuple[Hello, socket.socket]] = []
+        """Sessions of clients that wait until the system has joined its convention."""
+        self._management = ManagementServer(rundir.path / SOCKET, {"status": lambda _: self.status()})
         self._ending = False
         self._end: EndSystem | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life -----------------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the workers."""
+    async def start(self) -> None:
+        """Start the workers, join the convention if there is one, and let clients in.
+
+        Raises:
+            GarrickError: the convention can't be joined; clients have been told.
+        """
         self.apply(self.machine.start(self.config.workers, self.now()))
+        await self._management.start()
+        if self.config.credentials is not None:
+            try:
+                await self._join(self.config.credentials)
+            except GarrickError as error:
+                for _, sock in self._early:
+                    with contextlib.suppress(OSError):
+                        sock.send(handshake.line(failed=base64.b64encode(pickle.dumps(error)).decode()))
+                    sock.close()
+                self._early.clear()
+                raise
+        self._ready = True
+        for hello, sock in self._early:
+            self._session(hello, sock)
+        self._early.clear()
+
+    async def _join(self, path: str) -> None:
+        from garrick.node.joining import join_convention  # late: only members need the engine
+
+        credentials: Any = path
+        if self.config.join:
+            from garrick.engine.identity import load_credentials
+
+            credentials = load_credentials(path).with_servers(self.config.join)
+        await join_convention(self, credentials, listen=self.config.listen)
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -186,6 +223,9 @@ class Host:
         """A client wants to take part."""
         if self._ending:
             sock.close()
+            return
+        if not self._ready:
+            self._early.append((hello, sock))
             return
         number = self.machine.allot("client", self.now())
         owner = bool(hello.flags & OWNER)
@@ -271,8 +311,10 @@ class Host:
     async def _leave(self, end: EndSystem) -> None:
         if self.gateway is not None:
             await self.gateway.close(end.reason)
+        await self._management.close()
         deadline = self.now() + FLUSH_SECONDS
-        while self.links.pending_to(set(self._sessions)) and self.now() < deadline:
+        # Links tell nobody when they are empty, and this happens once in the life of a system.
+        while self.links.pending_to(set(self._sessions)) and self.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         self.spawner.close()  # before anybody is told: then nothing of the system is left
         self.links.undeliverable = lambda _raw, _reason: None
@@ -280,6 +322,8 @@ class Host:
             session.end(end.reason, end.abandoned)
         self.links.close()
         self.listener.close()
+        for _, sock in self._early:
+            sock.close()
         self.rundir.remove()
         self.ended.set()
 
@@ -368,13 +412,12 @@ def serve(config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserve
     logging.basicConfig(format="garrick %(levelname)s: %(message)s", level=logging.WARNING)
     owner = os.getppid()
     rundir.write("pid", str(os.getpid()).encode())
-    asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner))
-    return 0
+    return asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner))
 
 
 async def _serve(
     config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int, owner: int
-) -> None:
+) -> int:
     host = Host(config, rundir, listener, forkserver, pid)
     loop = host.loop
     if config.foreground:
@@ -384,8 +427,17 @@ async def _serve(
         loop.add_signal_handler(signal.SIGTERM, lambda: host.shutdown(OWNER_GONE_GRACE, "its admin got SIGTERM"))
         if not config.detached:
             _watch_owner(host, owner)
-    host.start()
+    try:
+        await host.start()
+    except GarrickError as error:
+        log.error("the system %s can't start: %s", config.system, "; ".join([str(error), *getattr(error, "__notes__", ())]))
+        host.shutdown(0.0, str(error))
+        await host.ended.wait()
+        return 1
+    if config.foreground:
+        print(f"ready {config.system}", flush=True)  # noqa: T201 - whoever started this program waits for it
     await host.ended.wait()
+    return 0
 
 
 def _watch_owner(host: Host, owner: int) -> None:

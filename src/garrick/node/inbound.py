@@ -15,6 +15,7 @@ from garrick.actor import Actor
 from garrick.address import Address, ReplyAddress
 from garrick.errors import GarrickError, UndecodableMessage
 from garrick.messages import Poisoned
+from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
 from garrick.runtime.signals import ProcessLost, Spawn, Told, View
 from garrick.wire.codec import loads
@@ -102,6 +103,9 @@ class Inbound:
             self._undecodable(kind, target, sender, body, error)
             return
         if kind != MESSAGE and target.serial == 0:
+            if type(message) is Returned:
+                self.undeliverable(message.envelope, message.reason)
+                return
             self._control(message, sender)
         runtime.deliver(target, kind, message, sender)
         if kind == SIGNAL and type(message) is View:
@@ -169,14 +173,14 @@ class Inbound:
             # It goes the way of an actor whose constructor fails, so that everybody who must know is told.
             signal.spec.actor_class = _failing_class(cause)
             signal.spec.args, signal.spec.kwargs = (), {}
-            signal.spec.requires, signal.spec.supervision, signal.spec.mailbox = {}, None, None
+            signal.spec.requires, signal.spec.supervision = {}, None
         else:
             log.warning("a part of a signal (%s) to %s can't be decoded: %s", type(signal).__name__, target, cause)
         self.runtime.deliver(target, SIGNAL, signal, sender)
 
 
 def _failing_class(cause: GarrickError) -> type[Actor]:
-    def fail(self: Actor) -> None:
+    def fail(_self: Actor) -> None:
         raise cause
 
     return type("Undecodable", (Actor,), {"__init__": fail, "__module__": __name__})

@@ -37,7 +37,7 @@ class Numbers:
             if self._asked is not None and not self._asked.done:
                 return self._asked
             try:
-                slot = self._runtime.ask(self._runtime.admin, NumbersWanted(), _SECONDS, None, SIGNAL)._slot
+                slot: Slot = self._runtime.ask(self._runtime.admin, NumbersWanted(), _SECONDS, None, SIGNAL)._slot
             except SystemStopped:
                 return None
             self._asked = slot

@@ -2,7 +2,8 @@
 
 Owns the queue of envelopes, connecting, and writing. Must not know what envelopes mean. Invariants:
 
-* Envelopes leave in the order in which they were appended to ``chunks`` (under ``lock``); each is written as a whole or, if the peer is lost, handed back.
+* Envelopes leave in the order in which they were appended to ``chunks`` (under ``lock``); each is written as a whole or, if the
+  peer is lost, handed back.
 * Appending may be done by any thread; writing is done by one thread at a time (``_writing``), by whichever comes first; descriptors
   are watched and unwatched by the reactor's thread only.
 * A link that is not connected keeps what it gets and tries again until its peer is there or reported lost: the peer may be a

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from garrick.errors import UndecodableMessage
 from garrick.wire.envelope import Raw
@@ -20,7 +20,7 @@ _NOT_OURS: Final = frozenset({"eval", "exec", "open", "compile", "__import__", "
 class Missing:
     """Stands for an object of a foreign class, whatever pickle does to make it."""
 
-    def __new__(cls, *_args: Any, **_keywords: Any) -> Missing:
+    def __new__(cls, *_args: Any, **_keywords: Any) -> Self:
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **keywords: Any) -> None:

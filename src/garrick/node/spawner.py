@@ -199,3 +199,8 @@ def _kill_and_reap(pid: int) -> int:
         return os.waitpid(pid, 0)[1]
     except (ProcessLookupError, ChildProcessError):
         return 0
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

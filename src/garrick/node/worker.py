@@ -16,7 +16,7 @@ from typing import Any
 
 from garrick.clocks import SystemClock, SystemRandom
 from garrick.convention.placement import Placer
-from garrick.node.forkserver import NodeConfig
+from garrick.node.forkserver import NodeConfig, leave_it_to_the_admin
 from garrick.node.inbound import Inbound
 from garrick.node.inlink import Listener, listen
 from garrick.node.links import Links
@@ -26,6 +26,7 @@ from garrick.node.outlink import Space
 from garrick.node.reactor import Poller
 from garrick.node.rundir import RunDir
 from garrick.node.spawner import GOODBYE
+from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
 from garrick.runtime.runtime import Runtime
 
@@ -96,7 +97,8 @@ class Process:
 
 def run(config: NodeConfig, number: int, role: str) -> int:
     """Be a process of the system until it should end; the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, leave_it_to_the_admin)
     sys.setswitchinterval(SWITCH_INTERVAL)
     sys.argv[:] = config.argv
     rundir = RunDir(Path(config.rundir))
@@ -109,6 +111,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     runtime.on_shutdown = ended.set
     if role == "dedicated":
         runtime.cells = _Cells(runtime, ended)
+        signal.signal(signal.SIGTERM, lambda _signum, _frame: runtime.post(process_signals.shutdown, runtime))
     scheduler = process.scheduler = Baton(runtime, process.poller)
     process.inbound.on_holder = True
     process.links.open(0)
