@@ -299,11 +299,10 @@ class Directory:
 
     def next_wake(self) -> float:
         """When a `Tick` is due."""
-        times = [self._next_beat, self._next_count]
+        times = [self._next_count]
+        times.append(self._published_at + self.patience.publish if self._changes else self._next_beat)
         if self._settled_at is not None:
             times.append(self._settled_at)
-        if self._changes:
-            times.append(self._published_at + self.patience.publish)
         if not self._deaf:
             times += [record.doubt.deadline for record in self._records.values() if record.doubt]
         return min(times)

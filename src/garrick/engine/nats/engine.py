@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from garrick.engine.carrier import Caps, Down, OnEvent, OnFrame, OnMembers, Refused, Up, Verdict, name_of
-from garrick.engine.membership import Delta, Joined, Left, Lost, Restored, Suspected
+from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict, name_of
 from garrick.engine.nats.carrier import CAPS, NatsCarrier
 from garrick.engine.nats.directory import DirectoryService
 from garrick.engine.nats.membership import MemberFeed
+from garrick.engine.reachability import events_of
 from garrick.errors import EngineError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from garrick.engine.directory import Patience
     from garrick.engine.identity import Credentials
+    from garrick.engine.membership import Delta
     from garrick.engine.nats.server import EmbeddedServer
 
 __all__ = ["NatsEngine"]
@@ -163,23 +164,8 @@ class NatsEngine:
 
     def _members(self, delta: Delta) -> None:
         self._on_members(delta)
-        for change in delta.changes:
-            event: Up | Down
-            match change:
-                case Joined(member):
-                    event = Up(name_of(member.system))
-                case Restored(system, _):
-                    event = Up(name_of(system))
-                case Suspected(system, _, why):
-                    event = Down(name_of(system), certain=False, why=why)
-                case Left(system, _):
-                    event = Down(name_of(system), certain=True, why="left")
-                case Lost(system, _, certain, why):
-                    event = Down(name_of(system), certain=certain, why=why)
-                case _:
-                    continue
-            if event.peer != name_of(self._system):
-                self._on_event(event)
+        for event in events_of(delta, name_of(self._system)):
+            self._on_event(event)
 
     def _shunned(self, why: str) -> None:
         self._on_event(Refused("join", why))

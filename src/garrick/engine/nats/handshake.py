@@ -36,7 +36,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise BadCredentials(f"the certificate of {credentials.system} can't be used: {error}") from None
     finally:
-        os.unlink(path)  # noqa: PTH108 - a plain string from mkstemp
+        os.unlink(path)
     return context
 
 
