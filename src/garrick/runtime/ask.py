@@ -1,8 +1,6 @@
 """`Slot`: one pending ask, from the send of the question to its answer, failure, time-out or cancellation.
 
-Owns the rule that an ask ends exactly once; whatever comes later is a dead letter (``late reply``). Completion may come from any
-thread. Also owns the wait-for graph of one process: a cycle is an `AskDeadlock` at once (cycles across processes end by the
-time-out).
+Owns the rule that an ask ends exactly once; whatever comes later is a dead letter (``late reply``). Completion may come from any thread.
 """
 
 from __future__ import annotations
@@ -12,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
-from garrick.errors import ActorGone, AskCancelled, AskDeadlock, AskTimeout
+from garrick.errors import ActorGone, AskCancelled, AskTimeout
+from garrick.runtime import deadlock
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -92,7 +91,7 @@ class Slot:
             if asker is None:
                 in_time = self.runtime.scheduler.wait(self, self.deadline)
             else:
-                self._enter(asker)
+                deadlock.enter(self, asker)
                 try:
                     in_time = self.runtime.scheduler.wait(self, self.deadline)
                 finally:
@@ -122,7 +121,7 @@ class Slot:
 
         asker = self.asker
         if asker is not None:
-            self._enter(asker)
+            deadlock.enter(self, asker)
         timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
         self.on_done(finish_soon)
         try:
@@ -156,21 +155,6 @@ class Slot:
         if outcome_unknown:
             text += "; whether it handled the message is not known"
         return self.complete(None, ActorGone(text, reason=reason, outcome_unknown=outcome_unknown))
-
-    def _enter(self, asker: Cell) -> None:
-        # First join the graph, then look: of two actors that begin to wait for each other, the second one sees the first.
-        asker.waits.append(self)
-        seen = {id(asker)}
-        todo = [self]
-        while todo:
-            cell = todo.pop().target._cell
-            if cell is asker:
-                asker.waits.remove(self)
-                self.complete(None, AskDeadlock(f"{asker.address} asks {self.target}, which waits for {asker.address}"))
-                raise self._failure  # type: ignore[misc]
-            if cell is not None and id(cell) not in seen:
-                seen.add(id(cell))
-                todo.extend(slot for slot in tuple(cell.waits) if not slot.done)
 
 
 def _timeout_text(slot: Slot) -> tuple[str]:

@@ -158,7 +158,8 @@ class Cell:
             return
         slot = sender.slot
         if slot is not None:
-            slot.complete(value)
+            if not slot.complete(value):
+                self.runtime.dead_letter(sender, value, self.address, "late reply")
         else:
             self.runtime.route(sender, value, self.address, REPLY)
 

@@ -33,8 +33,10 @@ from garrick.errors import (
     SpawnFailed,
 )
 from garrick.messages import ChildExited, Notice, Poisoned, Terminated
+from garrick.runtime import deadlock
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
+    Chase,
     NameAnswer,
     NameClaim,
     NameReleased,
@@ -90,7 +92,7 @@ def check_spec(spec: Spec) -> None:
 
     Raises:
         BadActorClass: neither an actor class nor the name of one.
-        InvalidArgument: unknown isolation.
+        InvalidArgument: isolation, name or supervision make no sense.
     """
     cls = spec.actor_class
     if isinstance(cls, str):
@@ -98,6 +100,12 @@ def check_spec(spec: Spec) -> None:
             raise BadActorClass(f"{cls!r} is no class name", hint='give "package.module.Class"')
     elif not (isinstance(cls, type) and issubclass(cls, Actor)):
         raise BadActorClass(f"{cls!r} is no subclass of garrick.Actor")
+    if spec.name is not None and not (isinstance(spec.name, str) and spec.name):
+        raise InvalidArgument(f"name={spec.name!r} is no name", hint="a text that is not empty, or None")
+    if spec.supervision is not None and not isinstance(spec.supervision, (Restart, Resume, StopPolicy)):
+        raise InvalidArgument(
+            f"supervision={spec.supervision!r} is no policy", hint="give Restart(...), Resume() or Stop()"
+        )
     if spec.isolation not in ("shared", "thread", "process"):
         raise InvalidArgument(f"isolation={spec.isolation!r} is not one of 'shared', 'thread', 'process'")
 
@@ -152,7 +160,7 @@ def _construct(cell: Cell, _context: Any) -> Actor:
 
 def _constructed(runtime: Runtime, cell: Cell, context: Any, actor: Any, error: BaseException | None) -> bool:
     if error is not None:
-        return finish(runtime, cell, "failed", error)
+        return _start_failed(runtime, cell, error)
     cell.actor = actor
     cls = type(actor)
     cell.handle = actor.receive
@@ -166,9 +174,15 @@ def _call_started(cell: Cell, _context: Any) -> Any:
     return cell.actor.started()
 
 
+def _start_failed(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
+    # There is no instance that `stopping` could be called on, but children and timers that the constructor has made.
+    cell.actor = None
+    return begin_stop(runtime, cell, "failed", error)
+
+
 def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: BaseException | None) -> bool:
     if error is not None:
-        return finish(runtime, cell, "failed", error)
+        return _start_failed(runtime, cell, error)
     first = cell.state != RESTARTING
     cell.state = RUNNING
     if first and cell.notify is not None:
@@ -207,7 +221,7 @@ def fail(runtime: Runtime, cell: Cell, envelope: Any, error: BaseException) -> b
     message, sender = envelope[1], envelope[2]
     if cell.state == ENDED:
         return False
-    text = f"{type(cell.actor).__qualname__} failed on {type(message).__name__}: {type(error).__name__}: {error}"
+    text = f"{type(cell.actor).__qualname__} failed on {type(message).__name__}: {describe(error)}"
     log.warning("%s (%s)", text, cell.address, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
     asked = False
     if not isinstance(message, Notice):
@@ -252,17 +266,21 @@ def _await_backoff(
     runtime: Runtime, cell: Cell, context: tuple[BaseException, float], _result: Any, error: BaseException | None
 ) -> bool:
     if error is not None:
-        log.warning("restarting() of %s failed: %s", cell.address, error)
+        log.warning("restarting() of %s failed: %s", cell.address, describe(error))
     cell.hold()
+    assert cell.restarts is not None
+    cell.restarts.waiting = True
     if context[1] <= 0:
-        return _again(runtime, cell)
-    runtime.timers.arm(runtime.clock.now() + context[1], lambda: runtime.post(lambda _: _again(runtime, cell), None))
+        return again(runtime, cell)
+    runtime.timers.arm(runtime.clock.now() + context[1], lambda: runtime.post(lambda _: again(runtime, cell), None))
     return False
 
 
-def _again(runtime: Runtime, cell: Cell) -> bool:
-    if cell.state != RESTARTING:
+def again(runtime: Runtime, cell: Cell) -> bool:
+    """End the back-off of an actor, if it is in one: make the new instance."""
+    if cell.state != RESTARTING or cell.restarts is None or not cell.restarts.waiting:
         return False
+    cell.restarts.waiting = False
     cell.busy = False
     return runtime.run_step(cell, _construct, None, _constructed)
 
@@ -312,11 +330,14 @@ def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException |
     cell.ending = (reason, error)
     for timer in tuple(cell.timers or ()):
         timer.cancel()
-    if cell.children:
-        for child in tuple(cell.children):
-            runtime.route(child, Stop(reason="stopped"), cell.address, SIGNAL)
-        return False
-    return _children_ended(runtime, cell)
+    return False if _stop_children(runtime, cell) else _children_ended(runtime, cell)
+
+
+def _stop_children(runtime: Runtime, cell: Cell) -> bool:
+    """False when there are none; else `_tell` goes on when the last of them has ended."""
+    for child in tuple(cell.children or ()):
+        runtime.route(child, Stop(reason="stopped"), cell.address, SIGNAL)
+    return bool(cell.children)
 
 
 def _children_ended(runtime: Runtime, cell: Cell) -> bool:
@@ -333,7 +354,10 @@ def _call_stopping(cell: Cell, reason: str) -> Any:
 def _stopped(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: BaseException | None) -> bool:
     reason, cause = cell.ending or ("stopped", None)
     if error is not None:
-        log.warning("stopping() of %s failed: %s: %s", cell.address, type(error).__name__, error)
+        log.warning("stopping() of %s failed: %s", cell.address, describe(error))
+    cell.actor = None  # its last word is said, also when `stopping` has made children that have to end now
+    if _stop_children(runtime, cell):
+        return False
     return finish(runtime, cell, reason, cause)
 
 
@@ -348,7 +372,7 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     runtime.tombstones[cell.address.serial] = reason
     if len(runtime.tombstones) > 10_000:
         runtime.tombstones.popitem(last=False)
-    detail = f"{type(error).__name__}: {error}" if error is not None else ""
+    detail = describe(error) if error is not None else ""
     if cell.executor is not None:
         cell.executor.retire(cell)
     for item in waiting or ():
@@ -402,6 +426,8 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
         if cell.watchers is None:
             cell.watchers = {}
         cell.watchers[signal.watcher] = None
+    elif isinstance(signal, Chase):
+        deadlock.chase(runtime, cell, signal)
     elif isinstance(signal, Unwatch):
         if cell.watchers is not None:
             cell.watchers.pop(signal.watcher, None)
@@ -438,7 +464,10 @@ def _tell(runtime: Runtime, cell: Cell, notice: Notice) -> bool:
         cell.watching.discard(notice.actor)
     if cell.state != RUNNING:
         return False
-    handler = type(cell.actor)._handlers.find_notice(type(notice))
+    try:
+        handler = type(cell.actor)._handlers.find_notice(type(notice))
+    except InvalidArgument as error:  # one of its annotations makes no sense, which shows at the first use
+        return fail(runtime, cell, (cell, notice, None), error)
     if handler is None:
         return False
     return runtime.run_step(cell, _call_notice, (cell, notice, None, handler), handled)
@@ -450,6 +479,14 @@ def _call_notice(cell: Cell, context: Any) -> Any:
 
 
 # --- errors on their way -------------------------------------------------------------------------------------------------------
+
+
+def describe(error: BaseException) -> str:
+    """Type and text of an error; safe against exceptions that can't even be printed."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException as second:  # user code, and we are on the lane
+        return f"{type(error).__name__} (its text can't be had: {type(second).__name__})"
 
 
 def gone(target: Address[Any], reason: str, *, outcome_unknown: bool = False) -> ActorGone:
@@ -467,7 +504,7 @@ def _sendable(error: BaseException | None) -> BaseException | None:
         return None
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except BaseException:  # user code, and we are on the lane
         return None
     return error
 
@@ -482,6 +519,7 @@ def picklable(message: Any, cause: BaseException) -> Any:
 
 
 def class_name(cell: Cell) -> str:
+    """The name of an actor's class, for a person."""
     cls = cell.spec.actor_class
     return cls if isinstance(cls, str) else cls.__qualname__
 

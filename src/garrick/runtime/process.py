@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
@@ -73,10 +74,18 @@ def _on_view(runtime: Runtime, view: View) -> None:
         if cell.actor is None:
             continue
         lacking = missing(requirements_of(type(cell.actor), cell.spec.requires), own.capabilities)
-        check = getattr(type(cell.actor), "can_run_on", None)
-        if lacking or (check is not None and not check(own.capabilities)):
+        if lacking or not _can_run(cell, own.capabilities):
             runtime.post(runtime.signal, (cell, Told(CapabilityLost(lacking)), None))
             runtime.post(runtime.signal, (cell, Stop(reason="capability lost"), None))
+
+
+def _can_run(cell: Cell, capabilities: Mapping[str, Any]) -> bool:
+    check = getattr(type(cell.actor), "can_run_on", None)
+    try:
+        return check is None or bool(check(capabilities))
+    except BaseException as error:  # user code, and we are on the lane
+        log.warning("can_run_on of %s failed: %s", cell_class(cell), lifecycle.describe(error))
+        return False
 
 
 def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
@@ -115,7 +124,10 @@ def shutdown(runtime: Runtime) -> None:
 
 def abandon(runtime: Runtime) -> list[str]:
     """The process ends now: pending asks fail; returns the actors that had not ended, as text."""
-    for slot in list(runtime.slots.values()):
+    runtime.abandoned = True
+    # Asks within the process are not in the table: they are found at those who wait.
+    waits = [slot for cell in list(runtime.cells.values()) for slot in tuple(cell.waits)]
+    for slot in (*list(runtime.slots.values()), *list(runtime.waiting), *waits):
         slot.gone("system stopped", outcome_unknown=True)
     return [f"{cell_class(cell)} {cell.address}: {cell.whereabouts()}" for cell in list(runtime.cells.values())]
 

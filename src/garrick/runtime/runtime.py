@@ -24,12 +24,14 @@ from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
 from garrick.runtime import lifecycle, process
 from garrick.runtime.ask import Slot
-from garrick.runtime.cell import ENDED, RUNNING, STOPPING, Cell
+from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
+    Chase,
     Signal,
     Spawn,
     Spec,
     StartProcess,
+    Stop,
     Unwatch,
     View,
     Watch,
@@ -106,6 +108,10 @@ class Runtime:
         self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
         """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
         self.slots: dict[int, Slot] = {}
+        self.waiting: set[Slot] = set()
+        """Asks that the program waits for."""
+        self.abandoned = False
+        """Whether nobody will answer any more."""
         self.timers = TimerHeap()
         self.profiles: dict[Any, Any] = {}
         self._counter = itertools.count(1)
@@ -273,7 +279,10 @@ class Runtime:
 
     def route(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int = MESSAGE) -> None:
         """Send to any address, here or elsewhere; the general form of the hot path in `garrick.actor.Actor.send`."""
-        cell = target._cell
+        try:
+            cell = target._cell
+        except AttributeError:
+            raise NotAnAddress(f"{target!r} is no Address", hint="use what spawn(...) returned") from None
         if cell is not None:
             runtime = cell.runtime
             if kind == SIGNAL:
@@ -284,8 +293,6 @@ class Runtime:
                     runtime.scheduler.wake()
         elif type(target) is ReplyAddress and target.slot is not None:
             self._complete(target, kind, message, sender)
-        elif not isinstance(target, Address):
-            raise NotAnAddress(f"{target!r} is no Address", hint="use what spawn(...) returned")
         elif target.system == self.system and self.aliases.get(target.process, target.process) == self.number:
             self.deliver(target, kind, message, sender)
         elif target.system == self.system and target.process in self.local_control:
@@ -565,9 +572,11 @@ class Runtime:
     def signal(self, argument: tuple[Cell, Signal, Address[Any] | None]) -> bool:
         """A signal for an actor of this process, in order with its messages; holder only."""
         cell, signal, _sender = argument
-        if isinstance(signal, (Watch, Unwatch)) or cell.state in (STOPPING, ENDED) or cell.queue is None:
+        if isinstance(signal, (Watch, Unwatch, Chase)) or cell.state in (STOPPING, ENDED) or cell.queue is None:
             return lifecycle.on_signal(self, cell, signal)
         self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
+        if cell.state == RESTARTING and isinstance(signal, Stop):
+            return lifecycle.again(self, cell)  # nobody waits for the end of its back-off
         return False
 
     def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:

@@ -75,6 +75,15 @@ class Unwatch(Signal):
 
 
 @dataclass
+class Chase(Signal):
+    """Follows the waits of actors, looking for the one that sent it (`garrick.runtime.deadlock`)."""
+
+    asker: Address[Any]
+    serial: int
+    over: tuple[Address[Any], ...]
+
+
+@dataclass
 class Told(Signal):
     """A notice (ChildExited, Terminated, Poisoned, CapabilityLost) for the actor."""
 
