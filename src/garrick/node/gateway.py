@@ -15,18 +15,19 @@ import logging
 from collections import OrderedDict
 from typing import Any, Protocol
 
-from garrick.address import Address, ReplyAddress, control
+from garrick.address import Address, control
 from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writable
 from garrick.engine.carrier import Refused as EngineRefused
 from garrick.engine.membership import Change, Delta, Joined, Left, Lost, Member, Restored, Suspected, Updated
-from garrick.errors import WireError
+from garrick.errors import UndecodableMessage, WireError
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.peer import LANE, Peer
 from garrick.node.returned import Returned
+from garrick.node.salvage import salvage
 from garrick.observe.management import is_plain
 from garrick.runtime.signals import ProcessInfo, SystemInfo
 from garrick.wire.codec import dumps
-from garrick.wire.envelope import SENDER_IS_REPLY, SIGNAL, TARGET_IS_REPLY, Header, Raw, encode, localise, peek, qualify
+from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL, Raw, decode, encode, localise, peek, qualify
 from garrick.wire.link import LinkConfig
 
 log = logging.getLogger("garrick.node")
@@ -35,6 +36,7 @@ HOLD = 2.0
 """Seconds that envelopes wait for a system that nobody has told us of yet (its address can be faster than the directory)."""
 FAREWELL = 2.0
 """Seconds that a leaving system waits for acknowledgements."""
+_KINDS = {MESSAGE: "message", REPLY: "reply"}
 REMEMBERED = 10_000
 """Systems whose end is remembered."""
 
@@ -213,13 +215,13 @@ class Gateway:
     def give_back(self, envelope: Raw, reason: str) -> None:
         """An envelope can't be delivered: return it to the process that sent it, wherever that is.
 
-        What nobody sent, the admin sent, or a process sent that is gone, becomes a dead letter of the admin.
+        What an admin sent (top-level actors are spawned in its name), nobody, or a process that is gone is settled here.
         """
         header = peek(envelope)
         system, process = header.sender_system or self.system, header.sender_process
         here = system == self.system
-        if process is None or (here and not self._house.machine.alive(process)):
-            self._bury(header, reason)
+        if not process or (here and not self._house.machine.alive(process)):
+            self._settle(envelope, reason)
             return
         # Without a sender, so that it can't come back a second time.
         returned = encode(SIGNAL, control(system, process), None, dumps(Returned(bytes(envelope), reason)), self.system)
@@ -228,18 +230,16 @@ class Gateway:
         else:
             self.forward(returned)
 
-    def _bury(self, header: Header, reason: str) -> None:
-        machine = self._house.machine
-        address, reply = Address[Any], ReplyAddress
-        target = (reply if header.flags & TARGET_IS_REPLY else address)(
-            header.target_system or self.system, header.target_process, header.target_serial
-        )
-        sender = None
-        if header.sender_process is not None:
-            sender = (reply if header.flags & SENDER_IS_REPLY else address)(
-                header.sender_system or self.system, header.sender_process, header.sender_serial
-            )
-        self._house.apply(machine.undeliverable(target, sender, reason, self._now(), f"envelope of kind {header.kind}"))
+    def _settle(self, envelope: Raw, reason: str) -> None:
+        machine, apply, now = self._house.machine, self._house.apply, self._now()
+        kind, target, sender, body = decode(envelope, self.system)
+        if kind == SIGNAL:
+            try:
+                apply(machine.bounced(salvage(body), target, reason, now))
+            except UndecodableMessage as error:
+                log.warning("a signal to %s could neither be delivered (%s) nor be read: %s", target, reason, error)
+        elif kind != FAILURE:
+            apply(machine.undeliverable(target, sender, reason, now, _KINDS.get(kind, "envelope")))
 
     # --- what the engine tells ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ simulator) executes them. Interface::
     machine.undeliverable(target, sender, reason, now, text="")
     machine.process_load(number, actors, now)
     machine.alive(number)  why_gone(number)  info()    # for the edge's routing
+    machine.bounced(signal, target, reason, now)       # a signal of an admin that could not be delivered
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input
     machine.system_joined(info, now)  system_changed(info, now)  system_left(system, now)  system_lost(system, detail, now)
     machine.shutdown(grace, now, reason="stopped")

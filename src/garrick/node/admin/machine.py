@@ -18,7 +18,7 @@ from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
 from garrick.node.admin.processes import Process, State
-from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, survey
+from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, bounce, survey
 from garrick.node.admin.status import status_of
 from garrick.node.admin.surveys import Survey
 from garrick.runtime import signals
@@ -164,6 +164,8 @@ class AdminMachine:
         lost = signals.ProcessLost((number,), reason, detail)
         core.broadcast(lost)
         for system in core.members.systems:
+            # With what is true now, since the directory's news of it come later.
+            core.send(control(system, 0), signals.View({core.system: core.info()}))
             core.send(control(system, 0), lost)
         if process.owner and not core.detached and core.ending is None:
             shut_down(core, GRACE, now, f"its owner ended: {detail}", None)
@@ -276,6 +278,19 @@ class AdminMachine:
         """
         if not self.ended:
             self.core.bury(target, sender, reason, text)
+        return self._finish(now)
+
+    def bounced(self, message: Any, target: Address[Any], reason: str, now: float) -> list[Effect]:
+        """A signal could not reach its actor: whoever waits for its effect is told (spawner and parent, watcher, stopper).
+
+        Args:
+            message: the decoded signal.
+            target: where it was to go.
+            reason: as in `ChildExited.reason`.
+            now: monotonic seconds.
+        """
+        if not self.ended:
+            bounce(self.core, message, target, reason)
         return self._finish(now)
 
     def process_load(self, number: int, actors: int, now: float) -> list[Effect]:

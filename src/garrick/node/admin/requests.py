@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from garrick.address import Address, control
-from garrick.messages import ChildExited
+from garrick.errors import ActorGone
+from garrick.messages import ChildExited, Terminated
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import StartProcess
 from garrick.node.admin.ending import shut_down
 from garrick.node.admin.processes import State
 from garrick.runtime import signals
+from garrick.wire.envelope import FAILURE, REPLY
 
 STATUS_WAIT = 1.0
 """Seconds that processes get to answer a request for their status."""
@@ -126,6 +128,27 @@ def foreign_loss(core: Core, message: signals.ProcessLost, sender: Sender, now: 
         core.broadcast(message, sender=sender)
 
 
+def foreign_view(core: Core, message: signals.View, sender: Sender, now: float) -> None:
+    """Another admin tells of its own system, ahead of the directory."""
+    info = message.systems.get(sender.system) if sender is not None else None
+    if info is not None and info.system in core.members.systems and core.members.put(info):
+        core.send_view(now)
+
+
+def bounce(core: Core, message: Any, target: Address[Any], reason: str) -> None:
+    """A signal that reached nobody: told to those who wait for what it should have done."""
+    if isinstance(message, signals.Spawn):
+        if message.notify is not None:
+            error = ActorGone(f"{target} can't be created: {reason}", reason=reason)
+            core.send(message.notify, error, kind=FAILURE, sender=target)
+        exited = ChildExited(target, reason, name=message.spec.name)
+        core.send(message.parent, signals.Told(exited), sender=target)
+    elif isinstance(message, signals.Watch):
+        core.send(message.watcher, signals.Told(Terminated(target, reason)), sender=target)
+    elif isinstance(message, signals.Stop) and message.notify is not None:
+        core.send(message.notify, None, kind=REPLY, sender=target)
+
+
 FROM_ANYWHERE: Mapping[type, Handler] = {
     signals.Lookup: lookup,
     signals.SubscribeDeadLetters: subscribe,
@@ -133,6 +156,7 @@ FROM_ANYWHERE: Mapping[type, Handler] = {
     signals.Started: started,
     signals.Told: told,
     signals.ProcessLost: foreign_loss,
+    signals.View: foreign_view,
 }
 FROM_HERE: Mapping[type, Handler] = {
     **FROM_ANYWHERE,

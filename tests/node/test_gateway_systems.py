@@ -1,0 +1,173 @@
+"""Whole systems in one convention over the real engine: spawn elsewhere by capability, ask, watch, and the loss of a host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garrick import ActorSystem
+from garrick.cli import main as command
+from garrick.engine.identity import create_convention, issue, save_credentials
+from garrick.engine.nats.server import free_port
+from garrick.errors import ActorGone, NoCapableSystem
+from tests.node.convention_actors import Parent, Where
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Systems:
+    """An application server "app" and two hosts, each a program of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        address = f"127.0.0.1:{free_port()}"
+        self.keys = create_convention(folder / "keys", "test", [f"tls://{address}"])
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self.tag = f"{os.getpid()}-{folder.name[-6:]}"
+        self.start("app", "--listen", address, roles=["directory"])
+
+    def start(self, name: str, *options: str, roles: list[str] | None = None) -> None:
+        whole = self.name(name)
+        path = save_credentials(issue(self.keys, whole, roles or []), self.folder / f"{name}.json")
+        command = [sys.executable, "-m", "garrick.node", "--name", whole, "--credentials", str(path), "--workers", "1"]
+        process = subprocess.Popen(
+            [*command, "--capabilities", f"host={whole}", *options], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        self.processes[name] = process
+        timer = threading.Timer(15, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        timer.cancel()
+        assert line.startswith("ready"), f"{name} did not join: {line!r}"
+
+    def name(self, name: str) -> str:
+        return f"{name}-{self.tag}".replace("_", "-")
+
+    def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def stop(self) -> None:
+        for name in list(self.processes)[::-1]:
+            process = self.processes.pop(name)
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                pytest.fail(f"{name} did not end")
+            finally:
+                assert process.stdout is not None
+                process.stdout.close()
+
+
+@pytest.fixture
+def systems(tmp_path: Path) -> Iterator[Systems]:
+    made = Systems(tmp_path)
+    try:
+        made.start("h1")
+        made.start("h2")
+        yield made
+    finally:
+        made.stop()
+
+
+def until(condition: Any, timeout: float = 8.0) -> float:
+    """Ask again until it is so; how long that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() < began + timeout
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def spawn_on(system: ActorSystem, host: str) -> Any:
+    """The first time the directory may not have told of the host yet."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            return system.spawn(Where, requires={"host": host}, timeout=5)
+        except NoCapableSystem:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def test_actors_on_other_systems(systems: Systems) -> None:
+    with ActorSystem.attach(systems.name("app")) as app:
+        there = spawn_on(app, systems.name("h1"))
+        system, _, _ = app.ask(there, "where?", timeout=5)
+        assert system.startswith(systems.name("h1") + "@")
+        for n in range(500):
+            app.send(there, n)
+        assert app.ask(there, "all", timeout=10) == list(range(500))
+        with pytest.raises(NoCapableSystem, match="which lacks host="):
+            app.spawn(Where, requires={"host": "nowhere"})
+
+
+def test_the_loss_of_a_host(systems: Systems, capsys: pytest.CaptureFixture[str]) -> None:
+    with ActorSystem.attach(systems.name("app")) as app:
+        h1, h2 = spawn_on(app, systems.name("h1")), spawn_on(app, systems.name("h2"))
+        _, worker, _ = app.ask(h2, "where?", timeout=5)
+        parent = app.spawn(Parent)
+        child = app.ask(parent, {"host": systems.name("h2")}, timeout=5)
+        assert app.ask(child, "where?", timeout=5)[0].startswith(systems.name("h2"))
+        began = time.monotonic()
+        systems.kill("h2")
+        with pytest.raises(ActorGone) as gone:
+            app.ask(child, "are you there?", timeout=20)
+        took = time.monotonic() - began
+        print(f"an ask failed after {took:.2f} s: {gone.value}")
+        assert took < 5
+        until(lambda: len(app.ask(parent, "what?", timeout=5)) == 2)
+        assert sorted(app.ask(parent, "what?", timeout=5)) == [("child", "system lost"), ("watched", "system lost")]
+        with pytest.raises(ActorGone) as later:
+            app.ask(child, "and now?", timeout=20)
+        assert later.value.reason == "system lost"
+        assert app.ask(h1, "where?", timeout=5)[0].startswith(systems.name("h1"))
+        until(lambda: not alive(worker))  # nothing of a system outlives its admin
+        assert command(["status", systems.name("app"), "-o", "json"]) == 0
+        assert '"reason": "system lost"' in capsys.readouterr().out
+        systems.start("h2")
+        again = spawn_on(app, systems.name("h2"))
+        assert app.ask(again, "where?", timeout=5)[0] != app.ask(h1, "where?", timeout=5)[0]
+
+
+def test_a_worker_of_another_host_dies(systems: Systems) -> None:
+    with ActorSystem.attach(systems.name("app")) as app:
+        parent = app.spawn(Parent)
+        spawn_on(app, systems.name("h1"))
+        child = app.ask(parent, {"host": systems.name("h1")}, timeout=5)
+        _, worker, _ = app.ask(child, "where?", timeout=5)
+        began = time.monotonic()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: len(app.ask(parent, "what?", timeout=5)) == 2)
+        assert time.monotonic() - began < 1.5
+        assert sorted(app.ask(parent, "what?", timeout=5)) == [("child", "worker lost"), ("watched", "worker lost")]
+        with pytest.raises(ActorGone) as gone:
+            app.ask(child, "are you there?", timeout=20)
+        assert gone.value.reason == "worker lost"
+        again = app.ask(parent, {"host": systems.name("h1")}, timeout=5)
+        assert app.ask(again, "where?", timeout=5)[1] != worker
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
