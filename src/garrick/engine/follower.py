@@ -177,6 +177,7 @@ class Follower:
         self._announced_at = float("-inf")
         self._announced: Offer | None = None
         self._announcing = False
+        self._announcing_again = False
         self._retry_at: float | None = None
         self._retry_wait = _RETRY_FIRST
         self._refused_since: float | None = None
@@ -200,7 +201,8 @@ class Follower:
             case Connected():
                 self._connected, self._alone_at = True, None
                 self.joined, self._announcing, self._asking = False, False, False
-                self._announced, self._retry_at, self._ask_at = None, now, now
+                self._announcing_again = False
+                self._retry_at = self._ask_at = now
                 self._retry_wait = self._ask_wait = _RETRY_FIRST
             case Disconnected():
                 self._connected, self.joined = False, False
@@ -226,7 +228,7 @@ class Follower:
     def next_wake(self) -> float | None:
         """When a `Tick` is due; None: nothing is pending."""
         times = [t for t in (self._retry_at, self._ask_at, self._alone_at) if t is not None]
-        if self.joined and not self._announcing and self._announced != self._offer:
+        if self.joined and not self._announcing and self._announced is not None and self._announced != self._offer:
             times.append(self._announced_at + _LOAD_EVERY)
         return min(times, default=None)
 
@@ -236,10 +238,14 @@ class Follower:
         if not self._announcing:
             return
         self._announcing = False
+        if self._announcing_again:
+            self._announcing_again = False
+            self._retry_at = now
+            return
         if event.accepted:
             self.joined, self._refused_since, self._retry_wait = True, None, _RETRY_FIRST
             return
-        self.joined, self._announced = False, None
+        self.joined = False
         if event.session > self.session:
             self._told_lost(event.why, out)
             self.session = event.session
@@ -263,7 +269,7 @@ class Follower:
 
     def _unanswered(self, what: str, now: float) -> None:
         if what == "announce" and self._announcing:
-            self._announcing, self._announced = False, None
+            self._announcing = self._announcing_again = False
             self._retry(now)
         elif what == "snapshot" and self._asking:
             self._asking = False
@@ -285,13 +291,13 @@ class Follower:
 
     def _delta(self, delta: Delta, now: float, out: list[Effect]) -> None:
         if delta.epoch != self.epoch:
-            # A directory that we do not know: it does not know us either.
             if delta.epoch != self._later_epoch:
+                # A directory that we do not know: it does not know us either, unless it is the first of all.
+                first = not self.epoch and not self._later_epoch
                 self._later.clear()
                 self._later_epoch = delta.epoch
-                self.joined, self._announced = False, None
-                if self._connected and not self._announcing:
-                    self._retry_at = now
+                if not first:
+                    self._announce_again(now)
             self._keep(delta)
             self._ask(now)
         elif delta.version == self.version + 1 and not self._later:
@@ -301,6 +307,13 @@ class Follower:
             self._ask(now)
         elif delta.version == self.version and delta.settled:
             self._settle(out)
+
+    def _announce_again(self, now: float) -> None:
+        self.joined = False
+        if self._announcing:
+            self._announcing_again = True  # that one may still reach the old directory
+        elif self._connected:
+            self._retry_at = now
 
     def _keep(self, delta: Delta) -> None:
         if delta.changes or delta.version not in self._later:
@@ -412,6 +425,7 @@ class Follower:
             out.append(Object(member.system, member.session))
             return ()
         known = self.members.get(name_of(member.system))
+        self._unconfirmed.discard(name_of(member.system))
         if known is not None and (known.system, known.session) == (member.system, member.session):
             return self._accept(Updated(member), out)
         news: tuple[Change, ...] = (Joined(member),)
@@ -420,7 +434,6 @@ class Follower:
             other = known.system != member.system
             news = (Lost(known.system, known.session, other, f"replaced by {member.system}"), *news)
         self.members[name_of(member.system)] = member
-        self._unconfirmed.discard(name_of(member.system))
         return news
 
     def _is_current(self, system: str, session: int) -> bool:
@@ -455,7 +468,7 @@ class Follower:
         """If our own session has ended without our asking, join with the next one."""
         if self._over.get(self.system, 0) >= self.session and not self._leaving:
             self.session = self._over[self.system] + 1
-            self.joined, self._announced, self._announcing = False, None, False
+            self.joined = self._announcing = self._announcing_again = False
             self._retry_at = float("-inf")  # at once
 
     # -- time ---------------------------------------------------------------------------------------------------------
