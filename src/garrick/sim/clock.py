@@ -31,4 +31,7 @@ class VirtualClock:
 def instant(seconds: float) -> int:
     """The first instant at which `VirtualClock.now` is not below ``seconds``: what is due then really is due."""
     ns = round(seconds * SECOND)
-    return ns if ns / SECOND >= seconds else ns + 1
+    if ns / SECOND >= seconds:
+        return ns
+    numerator, denominator = seconds.as_integer_ratio()
+    return -(-numerator * SECOND // denominator)

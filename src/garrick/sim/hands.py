@@ -31,12 +31,16 @@ from garrick.sim.sleeping import virtual_sleep
 if TYPE_CHECKING:
     from garrick.ports import Waitable
     from garrick.runtime.cell import Cell
+    from garrick.sim.runtime import SimRuntime
 
 log = logging.getLogger("garrick")
 
 
 class Abandoned(BaseException):
-    """The world has ended while a handler waited; unwinds its thread. No Exception, so that handlers don't take it for theirs."""
+    """The world has ended, or the system has crashed, while a handler waited: unwinds its thread.
+
+    No Exception, so that handlers don't take it for theirs.
+    """
 
 
 class Once:
@@ -64,6 +68,11 @@ class Once:
 class Stall:
     """Something that can't be stepped while a thread is parked inside of it (an event loop)."""
 
+    dead = False
+    """Its system has crashed: nothing runs any more."""
+    runtime: SimRuntime | None = None
+    """Whose code it runs."""
+
     def stall(self) -> None:
         """A step of it waits."""
 
@@ -89,6 +98,19 @@ class Hand:
         self.stall: Stall | None = None
         self.abandoned = False
 
+    @property
+    def runtime(self) -> SimRuntime | None:
+        """Whose code it runs; None for code that is nobody's."""
+        if self.cell is not None:
+            return self.cell.runtime  # type: ignore[return-value]
+        return self.stall.runtime if self.stall is not None else None
+
+    @property
+    def dead(self) -> bool:
+        """Whether it runs a step of a system that has crashed."""
+        runtime = self.runtime
+        return runtime is not None and runtime.dead
+
 
 class _Parked:
     """A thread that waits in user code; also the event that lets it go on."""
@@ -109,7 +131,8 @@ class _Parked:
 
     def step(self) -> None:
         """See `garrick.sim.kernel.Channel`."""
-        if not self._crew.closed:
+        # A crash has no last words: what waited then never goes on, unless the program itself waits below it on that stack.
+        if not self._crew.closed and (self.hand.thread is None or not self.hand.dead):
             self._crew.lend(self.hand)
 
 
@@ -153,10 +176,6 @@ class Crew:
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` of virtual time pass."""
         self.wait(Once(), self.kernel.clock.now() + seconds)
-
-    def settle(self) -> None:
-        """From the program: let all happen that can without time passing."""
-        self._session(lambda: not self.kernel.ready)
 
     def afterwards(self, action: Callable[[], object]) -> None:
         """Call ``action`` on the program's thread when the world is not driven; at once if it is not."""
@@ -286,6 +305,8 @@ class Crew:
         if me.abandoned:
             raise Abandoned
         del self._parked[me]
+        if me.dead:
+            raise Abandoned
         if due is not None:
             due.cancel()
         if stall is not None:

@@ -13,7 +13,7 @@ import asyncio
 import sys
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -27,7 +27,9 @@ T = TypeVar("T")
 class StepTask(asyncio.Task[Any]):
     """A task with a name and a hash that do not depend on the process."""
 
-    def __init__(self, coroutine: Any, *, loop: StepLoop, name: str | None = None, context: Context | None = None) -> None:
+    def __init__(
+        self, coroutine: Any, *, loop: StepLoop, name: str | None = None, context: Context | None = None
+    ) -> None:
         self.serial = loop.next_serial()
         super().__init__(coroutine, loop=loop, name=name or f"task-{self.serial}", context=context)
 
@@ -91,8 +93,6 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         self._serial = 0
         self._stalled = False
         self._put_off = 0
-        self.dead = False
-        """Its system has crashed: nothing runs any more."""
         self._ready = _Callbacks(self, self._kernel.put)
         self.set_task_factory(_make_task)
 
@@ -208,7 +208,9 @@ class _Job:
 
     __slots__ = ("_args", "_func", "_future", "_loop")
 
-    def __init__(self, loop: StepLoop, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, loop: StepLoop, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
         self._loop = loop
         self._future = future
         self._func = func
@@ -236,7 +238,7 @@ class _Job:
             self._future.set_exception(error)
 
 
-def _make_task(loop: Any, coroutine: Coroutine[Any, Any, T], **options: Any) -> asyncio.Future[T]:
+def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Future[Any]:
     name, context = options.get("name"), options.get("context")
     return StepTask(coroutine, loop=loop, name=name, context=context)
 

@@ -15,6 +15,7 @@ from garrick.convention.placement import Placer
 from garrick.node.admin.effects import Announce, Effect
 from garrick.node.local import InProcessAdmin
 from garrick.runtime import process
+from garrick.runtime.runtime import Runtime
 from garrick.runtime.signals import SystemInfo
 from garrick.sim.hands import Crew, Once
 from garrick.sim.rng import SeededRandom
@@ -87,9 +88,12 @@ class SimNode:
         incarnation: ten hex digits.
         capabilities: of the system.
         seed: of the world.
+        member: whether there are other systems.
     """
 
-    def __init__(self, crew: Crew, name: str, incarnation: str, capabilities: Mapping[str, Any], seed: int) -> None:
+    def __init__(
+        self, crew: Crew, name: str, incarnation: str, capabilities: Mapping[str, Any], seed: int, *, member: bool
+    ) -> None:
         self.name = name
         self.crew = crew
         self.membership: Membership | None = None
@@ -98,8 +102,9 @@ class SimNode:
         self.loop: StepLoop | None = None
         system = f"{name}@{incarnation}"
         self.admin = SimAdmin(system, capabilities, crew.kernel.clock)
-        self.runtime = SimRuntime(
+        self._stepped = runtime = SimRuntime(
             crew,
+            member=member,
             system=system,
             number=self.admin.number,
             clock=crew.kernel.clock,
@@ -108,16 +113,17 @@ class SimNode:
             placement=Placer(),
             capabilities=capabilities,
         )
-        self.runtime.start_async = self._start_async
+        self.runtime: Runtime = runtime
+        runtime.start_async = self._start_async
         self._stopped = False
         self._ended = Once()
         self.admin.on_end = self._ended.finish
-        self._scheduler = Stepped(self.runtime, crew)
-        self.admin.attach(self.runtime)
+        self._scheduler = Stepped(runtime, crew)
+        self.admin.attach(runtime)
 
     def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See `garrick.ports.Outbound`."""
-        runtime = self.runtime
+        runtime = self._stepped
         if runtime.dead:
             return
         if target.system != runtime.system and self.membership is not None:
@@ -131,19 +137,21 @@ class SimNode:
 
     def stop(self, grace: float) -> list[str]:
         """See Node; ``grace`` is virtual."""
-        if not self.runtime.dead:
-            self.admin.shutdown(grace)
-            self.crew.wait(self._ended, self.crew.kernel.clock.now() + grace + STOP_MARGIN)
-            if self.membership is not None:
-                self.membership.leave()
-            self._end_tasks()
-        self.end()
-        self.on_stopped(self)
+        try:
+            if not self._stepped.dead:
+                self.admin.shutdown(grace)
+                self.crew.wait(self._ended, self.crew.kernel.clock.now() + grace + STOP_MARGIN)
+                if self.membership is not None:
+                    self.membership.leave()
+                self._end_tasks()
+        finally:
+            self.end()
+            self.on_stopped(self)
         return list(self.admin.abandoned)
 
     def crash(self) -> None:
         """Power cut: nothing of the system happens any more, and it tells nobody."""
-        self.runtime.dead = True
+        self._stepped.dead = True
         if self.loop is not None:
             self.loop.dead = True
         if self.membership is not None:
@@ -171,6 +179,7 @@ class SimNode:
         from garrick.sim.loop import StepLoop
 
         self.loop = StepLoop(self.crew, f"{self.runtime.system} loop")
+        self.loop.runtime = self._stepped
         lane: AsyncLane = AsyncLane(self.runtime, self.loop)
         self.runtime.async_lane = lane
         self.runtime.start_async = lane.submit

@@ -29,7 +29,8 @@ class SeededRandom:
         """See Random."""
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = random.Random(derive(self._seed, "stream", self._owner, name))
+            seed = derive(self._seed, "stream", self._owner, name)
+            stream = self._streams[name] = random.Random(seed)
         return stream
 
 

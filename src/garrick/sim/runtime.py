@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from garrick.address import Address
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import instant
 from garrick.sim.kernel import Due, Kernel
+from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -40,6 +42,30 @@ class Lane(deque[Any]):
     def step(self) -> None:
         """See Channel."""
         self._runtime.dispatch(self.popleft())
+
+
+class MemberLane(Lane):
+    """The lane of a system that is one of several.
+
+    The program gives addresses of one system to another; they know their cell, which other systems could reach only by the wire. So what
+    an actor elsewhere appends here takes the way that it would take from there.
+    """
+
+    __slots__ = ("_crew",)
+
+    def __init__(self, runtime: SimRuntime, crew: Crew) -> None:
+        super().__init__(runtime, crew.kernel)
+        self._crew = crew
+
+    def append(self, envelope: Any) -> None:
+        """See Lane."""
+        running = self._crew.running
+        origin = running.runtime if running is not None else None
+        if origin is None or origin is self._runtime or envelope[0] is self._runtime.control:
+            super().append(envelope)
+        else:
+            cell, message, sender = envelope
+            origin.outbound.post(cell.address, message, sender, MESSAGE)
 
 
 class _TimerDue(Due):
@@ -86,9 +112,15 @@ class SimTimers(TimerHeap):
 
 
 class SimRuntime(Runtime):
-    """See the module. Arguments as for Runtime, and the world's crew."""
+    """See the module.
 
-    def __init__(self, crew: Crew, **arguments: Any) -> None:
+    Args:
+        crew: of the world.
+        member: whether the world has other systems.
+        arguments: of Runtime.
+    """
+
+    def __init__(self, crew: Crew, *, member: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
         kernel = crew.kernel
         self.dead = False
@@ -96,7 +128,7 @@ class SimRuntime(Runtime):
         self._crew = crew
         self._time = kernel.clock
         self._add_trace = kernel.trace.add
-        self.lane = lane = Lane(self, kernel)
+        self.lane = lane = MemberLane(self, crew) if member else Lane(self, kernel)
         self.append = lane.append
         self.timers = SimTimers(self, kernel)
 
@@ -111,6 +143,14 @@ class SimRuntime(Runtime):
             message(sender)
         else:
             self.enqueue(cell, envelope)
+
+    def route(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int = MESSAGE) -> None:
+        """See Runtime. The cell of another system is never reached directly."""
+        cell = getattr(target, "_cell", None)
+        if cell is None or cell.runtime is self:
+            super().route(target, message, sender, kind)
+        else:
+            self._post_out(target, message, sender, kind)
 
     def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: Done) -> bool:
         """See Runtime."""

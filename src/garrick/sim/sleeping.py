@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Sleeper(Protocol):
@@ -25,7 +25,7 @@ class Sleeper(Protocol):
         ...
 
 
-_real = time.sleep
+_real: Any = time.sleep
 _lock = threading.Lock()
 _sleepers: list[Sleeper] = []
 
@@ -43,10 +43,10 @@ def _sleep(seconds: float) -> None:
 @contextmanager
 def virtual_sleep(sleeper: Sleeper) -> Iterator[None]:
     """``time.sleep`` asks this sleeper first."""
-    global _real  # noqa: PLW0603 - there is one time module
+    global _real
     with _lock:
         if not _sleepers:
-            _real, time.sleep = time.sleep, _sleep
+            _real, time.sleep = time.sleep, _sleep  # type: ignore[assignment]
         _sleepers.append(sleeper)
     try:
         yield

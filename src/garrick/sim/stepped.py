@@ -52,7 +52,7 @@ class Stepped:
 
     def lost_baton(self, tenure: Any) -> bool:
         """See Scheduler."""
-        return self._crew.closed
+        return self._crew.closed or self._runtime.dead
 
 
 class _OwnThread(Executor):
@@ -77,7 +77,11 @@ class _OwnThread(Executor):
 class _Turn:
     """One event."""
 
-    __slots__ = ("step",)
+    __slots__ = ("_run",)
 
-    def __init__(self, step: Callable[[], None]) -> None:
-        self.step = step
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+
+    def step(self) -> None:
+        """See `garrick.sim.kernel.Channel`."""
+        self._run()

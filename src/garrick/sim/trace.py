@@ -50,7 +50,7 @@ class Trace:
 
     def _fold(self) -> None:
         entries, self._entries = self._entries, []
-        for entry in entries:
-            self._digest.update(("%d|%s|%d|%s\n" % entry).encode())
+        lines = [f"{when}|{system}|{serial}|{what}\n" for when, system, serial, what in entries]
+        self._digest.update("".join(lines).encode())
         self._tail.extend(entries)
         self._hashed += len(entries)

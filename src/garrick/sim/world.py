@@ -39,7 +39,7 @@ class World:
         self._crew = Crew(self._kernel)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
-        self._systems: list[ActorSystem] = []
+        self._systems: list[tuple[SimNode, ActorSystem]] = []
         self._all: list[SimNode] = []
         self._ether: Any = None
         self._alone = False
@@ -64,17 +64,19 @@ class World:
         if self._ether is None:
             self._ether = Ether(self._kernel)
         node = self._new(name, capabilities or {})
-        self._crew.settle()
+        self.run(0)  # its process has joined its admin
         membership = WorldMembership(node, self._ether)
         node.membership = node.admin.membership = membership
         membership.join()
         self.run(VIEW_SECONDS)
         system = ActorSystem.__new__(ActorSystem)
         system._adopt(node)
-        self._systems.append(system)
+        self._systems.append((node, system))
         return system
 
-    def systems(self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None) -> list[ActorSystem]:
+    def systems(
+        self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None
+    ) -> list[ActorSystem]:
         """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..."""
         return [self.system(f"{prefix}{number}", capabilities) for number in range(1, count + 1)]
 
@@ -95,7 +97,8 @@ class World:
         return self._new(name, capabilities)
 
     def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
-        node = SimNode(self._crew, name, self._ids.incarnation(name), capabilities, self.seed)
+        incarnation = self._ids.incarnation(name)
+        node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
         self._all.append(node)
@@ -127,10 +130,10 @@ class World:
 
     def close(self) -> None:
         """Stop all systems, newest first, and end all threads."""
-        for system in reversed(self._systems):
-            if self._nodes.get(system.name) is system._node:
+        for node, system in reversed(self._systems):
+            if self._nodes.get(node.name) is node:
                 system.stop()
-        self._end()
+        self._crew.afterwards(self._end)
 
     def _end(self) -> None:
         left = self._crew.close(UNWIND_SECONDS)
