@@ -1,0 +1,1130 @@
+"""The actors and messages of the conformance suite; in a module of their own, so that every process can import them.
+
+What an actor has seen is asked of it, or it tells an observer (the address of an inbox); nothing is shared with the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from garrick import (
+    Actor,
+    Address,
+    AskError,
+    CapabilityLost,
+    ChildExited,
+    GarrickError,
+    Poisoned,
+    Request,
+    Terminated,
+    on,
+    requires,
+)
+
+
+class Gate:
+    """A file that is there or not: handlers of any process can wait at it with plain blocking calls. Picklable."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self) -> None:
+        Path(self.path).touch()
+
+    def wait(self) -> bool:
+        """Block in ``time.sleep`` until it is open, at most ten seconds; whether it is open."""
+        for _ in range(2000):
+            if os.path.exists(self.path):
+                return True
+            time.sleep(0.005)
+        return False
+
+    def burn(self) -> bool:
+        """The same with the processor instead of a sleep."""
+        deadline = time.perf_counter() + 10
+        while time.perf_counter() < deadline:
+            if os.path.exists(self.path):
+                return True
+        return False
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Get(Request[Any]):
+    """What have you got? ``what`` names it where there is more than one thing."""
+
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Make(Request[Address[Any]]):
+    """Spawn a child; the answer is its address."""
+
+    actor_class: Any
+    args: tuple[Any, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class End:
+    """Stop ``target``, or yourself."""
+
+    target: Address[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Observe:
+    """Watch ``target``."""
+
+    target: Address[Any]
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """No longer watch ``target``."""
+
+    target: Address[Any]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Send ``message`` to ``target``, ``times`` times."""
+
+    target: Address[Any]
+    message: Any
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Consult:
+    """Ask ``target`` and answer with what comes."""
+
+    target: Address[Any]
+    message: Any
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True)
+class Raise:
+    """Let the handler fail with ``error``."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Block at ``gate``."""
+
+    gate: Gate
+
+
+class Unpicklable(Exception):  # noqa: N818
+    """An error that can't leave its process."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+# --- plain actors ------------------------------------------------------------------------------------------------------
+
+
+class Echo(Actor):
+    """Overrides ``receive``: answers with the message."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if sender is not None:
+            self.send(sender, message)
+
+
+class Deaf(Actor):
+    """Overrides ``receive`` and never answers."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        pass
+
+
+class Recorder(Actor):
+    """Keeps what it gets, in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @on
+    def get(self, message: Get) -> list[Any]:
+        return list(self.seen)
+
+    @on
+    def wait(self, message: Wait) -> None:
+        message.gate.wait()
+
+    @on
+    def anything(self, message: object) -> None:
+        self.seen.append(message)
+
+
+class SenderRecorder(Actor):
+    """Keeps who sent what it got; itself a receiver by ``receive``."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, Any]] = []
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if isinstance(message, Get):
+            assert sender is not None
+            self.send(sender, list(self.seen))
+        else:
+            assert sender is self.sender
+            self.seen.append((message, sender))
+
+
+class Arguments(Actor):
+    """Answers with the arguments of its constructor."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.arguments = (args, kwargs)
+
+    @on
+    def get(self, message: Get) -> Any:
+        return self.arguments
+
+
+class NotAnActor:
+    """A class that spawn must refuse."""
+
+
+class Parent(Actor):
+    """Does what it is told with its children, and tells its observer the notices that it gets."""
+
+    def __init__(self, observer: Address[Any] | None = None) -> None:
+        self.observer = observer
+        self.received: list[Any] = []
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        return self.spawn(message.actor_class, *message.args, **message.options)
+
+    @on
+    def end(self, message: End) -> None:
+        self.stop(message.target)
+
+    @on
+    def observe(self, message: Observe) -> None:
+        self.watch(message.target)
+
+    @on
+    def ignore(self, message: Ignore) -> None:
+        self.unwatch(message.target)
+
+    @on
+    def forward(self, message: Pass) -> None:
+        for _ in range(message.times):
+            self.send(message.target, message.message)
+
+    @on
+    def consult(self, message: Consult) -> Any:
+        try:
+            return self.ask(message.target, message.message, timeout=message.timeout).result()
+        except AskError as error:
+            return error
+
+    @on
+    def boom(self, message: Raise) -> None:
+        raise message.error
+
+    @on
+    def wait(self, message: Wait) -> bool:
+        return message.gate.wait()
+
+    @on
+    def get(self, message: Get) -> Any:
+        return self.received if message.what == "received" else self.children
+
+    @on
+    def text(self, message: str) -> None:
+        self.received.append(message)
+
+    @on
+    def child_exited(self, notice: ChildExited) -> None:
+        self.tell(notice)
+
+    @on
+    def terminated(self, notice: Terminated) -> None:
+        self.tell(notice)
+
+    @on
+    def poisoned(self, notice: Poisoned) -> None:
+        self.tell(notice)
+
+    def tell(self, what: Any) -> None:
+        if self.observer is not None:
+            self.send(self.observer, what)
+
+
+# --- asks and replies ----------------------------------------------------------------------------------------------------
+
+
+class Answers(Actor):
+    """The ways to answer an ask from ``@on`` handlers."""
+
+    def __init__(self) -> None:
+        self.open: Address[Any] | None = None
+
+    @on
+    def returns(self, message: int) -> int:
+        return message + 1
+
+    @on
+    def returns_none(self, message: None) -> None:
+        return None
+
+    @on
+    def replies_itself(self, message: str) -> str:
+        self.reply(message.upper())
+        return "this is not the answer"
+
+    @on
+    def leaves_open(self, message: float) -> None:
+        self.open = self.defer()
+
+    @on
+    def answers_the_open_one(self, message: bytes) -> str:
+        assert self.open is not None
+        self.send(self.open, message)
+        return "sent"
+
+    @on
+    def hands_over(self, message: Pass) -> None:
+        self.send(message.target, (self.defer(), message.message))
+
+    @on
+    def fails(self, message: Raise) -> None:
+        raise message.error
+
+
+class Deputy(Actor):
+    """Answers asks that others were asked."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        origin, value = message
+        self.send(origin, ("deputy", value))
+
+
+class LaterByReceive(Actor):
+    """Overrides ``receive``, leaves asks open and answers them at the next message."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Address[Any]] = []
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if message == "now":
+            for number, origin in enumerate(self.waiting):
+                self.send(origin, number)
+        else:
+            assert sender is not None
+            self.waiting.append(sender)
+
+
+class Twice(Actor):
+    """Answers an ask two times."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        assert sender is not None
+        self.send(sender, "first")
+        self.send(sender, "second")
+
+
+class Chain(Actor):
+    """Waits with ``.result()`` for the next of a chain and adds one."""
+
+    def __init__(self, following: Address[Any] | None = None) -> None:
+        self.following = following
+
+    @on
+    def number(self, message: int) -> int:
+        if self.following is None:
+            return message
+        found: int = self.ask(self.following, message, timeout=10).result()
+        return found + 1
+
+
+class Partner(Actor):
+    """One of two that ask each other."""
+
+    def __init__(self) -> None:
+        self.other: Address[Any] | None = None
+
+    @on
+    def meet(self, message: Address[Any]) -> None:
+        self.other = message
+
+    @on
+    def ping(self, message: int) -> Any:
+        if message == 0:
+            return "end"
+        assert self.other is not None
+        return self.ask(self.other, message - 1, timeout=20).result()
+
+
+class AsyncPartner(Partner):
+    """The same with ``await``."""
+
+    @on
+    async def ping(self, message: int) -> Any:
+        if message == 0:
+            return "end"
+        assert self.other is not None
+        return await self.ask(self.other, message - 1, timeout=20)
+
+
+class Canceller(Actor):
+    """Cancels an ask, then waits for it."""
+
+    @on
+    def run(self, message: Address[Any]) -> str:
+        reply = self.ask(message, "question", timeout=10)
+        before = reply.done
+        reply.cancel()
+        try:
+            reply.result()
+        except GarrickError as error:
+            return f"{before} {reply.done} {type(error).__name__}"
+        return "an answer"
+
+
+# --- order -----------------------------------------------------------------------------------------------------------------
+
+
+class Burst(Actor):
+    """Sends ``count`` numbers to a target when told to; can also create its target and send at once."""
+
+    @on
+    def to(self, message: Pass) -> None:
+        for number in range(message.times):
+            self.send(message.target, (message.message, number))
+
+    @on
+    def to_new(self, message: Make) -> Address[Any]:
+        target = self.spawn(message.actor_class, *message.args, **message.options)
+        for number in range(1000):
+            self.send(target, (None, number))
+        return target
+
+    @on
+    def new_one_by_way_of(self, message: Consult) -> Address[Any]:
+        """Create an actor, tell its address to ``message.target`` and send nothing oneself."""
+        target = self.spawn(Recorder)
+        self.send(message.target, Pass(target, message.message, 1000))
+        return target
+
+
+class SlowStart(Recorder):
+    """Takes its time to be created."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self.opened = gate.wait()
+
+
+# --- ends ----------------------------------------------------------------------------------------------------------------------
+
+
+class Node(Actor):
+    """A tree of actors that tell the observer when they stop."""
+
+    def __init__(self, observer: Address[Any], label: str, depth: int = 0, width: int = 2) -> None:
+        self.observer, self.label = observer, label
+        for number in range(width if depth else 0):
+            self.spawn(Node, observer, f"{label}{number}", depth - 1, width)
+
+    def stopping(self, reason: str) -> None:
+        self.send(self.observer, (self.label, reason))
+
+    @on
+    def get(self, message: Get) -> list[Any]:
+        """All labels below and here, so that the asker knows that the whole tree is there."""
+        found = [self.label]
+        for child in self.children:
+            found += self.ask(child, message).result()
+        return found
+
+    @on
+    def boom(self, message: Raise) -> None:
+        raise message.error
+
+
+class LastWords(Actor):
+    """Tells the observer from an async ``stopping``."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    async def stopping(self, reason: str) -> None:
+        await asyncio.sleep(0)
+        self.send(self.observer, ("stopping", reason))
+
+
+class BrokenStop(Actor):
+    def stopping(self, reason: str) -> None:
+        raise ValueError("I will not go")
+
+
+class StopsItself(Actor):
+    """Ends after the message that makes it end."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    @on
+    def end(self, message: End) -> str:
+        self.stop()
+        self.send(self.observer, "still handling")
+        return "done"
+
+    @on
+    def other(self, message: str) -> None:
+        self.send(self.observer, message)
+
+
+class HasOrphans(Actor):
+    """Fails to start after it has spawned a child."""
+
+    def __init__(self, observer: Address[Any], *, in_started: bool) -> None:
+        self.spawn(Node, observer, "child")
+        self.in_started = in_started
+        if not in_started:
+            raise ValueError("not today")
+
+    def started(self) -> None:
+        if self.in_started:
+            raise ValueError("not today either")
+
+
+class BringsUpLate(Actor):
+    """Spawns a child while it stops."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    def stopping(self, reason: str) -> None:
+        self.spawn(Node, self.observer, "late child")
+
+
+# --- supervision -------------------------------------------------------------------------------------------------------------------
+
+
+class Counter(Actor):
+    """State that a restart loses; tells its observer every step of its life."""
+
+    def __init__(self, observer: Address[Any], first: int = 0) -> None:
+        self.observer, self.count = observer, first
+        self.send(observer, ("made", first))
+
+    def started(self) -> None:
+        self.send(self.observer, ("started", self.count))
+
+    def restarting(self, error: BaseException) -> None:
+        self.send(self.observer, ("restarting", self.count, str(error)))
+
+    def stopping(self, reason: str) -> None:
+        self.send(self.observer, ("stopping", reason))
+
+    @on
+    def add(self, message: int) -> int:
+        self.count += message
+        return self.count
+
+    @on
+    def get(self, message: Get) -> Any:
+        return self.children if message.what == "children" else self.count
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        return self.spawn(message.actor_class, *message.args, **message.options)
+
+    @on
+    def observe(self, message: Observe) -> None:
+        self.watch(message.target)
+
+    @on
+    def remind(self, message: tuple) -> None:  # type: ignore[type-arg]
+        delay, what, keep = message
+        self.after(delay, what, keep=keep)
+
+    @on
+    def text(self, message: str) -> None:
+        self.send(self.observer, ("got", message))
+
+    @on
+    def boom(self, message: Raise) -> None:
+        raise message.error
+
+    @on
+    def terminated(self, notice: Terminated) -> None:
+        self.send(self.observer, notice)
+
+
+class AsyncCounter(Counter):
+    """The hooks and the failing handler as coroutines."""
+
+    async def started(self) -> None:
+        await asyncio.sleep(0)
+        self.send(self.observer, ("started", self.count))
+
+    async def restarting(self, error: BaseException) -> None:
+        await asyncio.sleep(0)
+        self.send(self.observer, ("restarting", self.count, str(error)))
+
+    async def stopping(self, reason: str) -> None:
+        await asyncio.sleep(0)
+        self.send(self.observer, ("stopping", reason))
+
+    @on
+    async def boom(self, message: Raise) -> None:
+        await asyncio.sleep(0)
+        raise message.error
+
+
+class BrokenStart(Actor):
+    """Fails in its constructor or in a hook."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        if where == "constructor":
+            raise LookupError("no such thing")
+
+    def started(self) -> Any:
+        if self.where == "started":
+            raise LookupError("no such thing")
+        return self.later() if self.where == "async started" else None
+
+    async def later(self) -> None:
+        await asyncio.sleep(0)
+        raise LookupError("no such thing")
+
+
+class OnceOnly(Actor):
+    """Its constructor fails the second time (the gate tells)."""
+
+    def __init__(self, gate: Gate) -> None:
+        if os.path.exists(gate.path):
+            raise LookupError("not again")
+        gate.open()
+
+    @on
+    def boom(self, message: Raise) -> None:
+        raise message.error
+
+
+class BrokenRestart(Counter):
+    def restarting(self, error: BaseException) -> None:
+        raise ValueError("the hook itself fails")
+
+
+class Quitter(Actor):
+    @on
+    def quit(self, message: str) -> None:
+        raise SystemExit(3)
+
+
+class FailsOnNotice(Actor):
+    """A notice makes it fail."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    def started(self) -> None:
+        self.send(self.observer, "started")
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        return self.spawn(message.actor_class, *message.args, **message.options)
+
+    @on
+    def child_exited(self, notice: ChildExited) -> None:
+        raise ValueError("a child died")
+
+    @on
+    def poisoned(self, notice: Poisoned) -> None:
+        self.send(self.observer, "poisoned")
+
+
+class CatchAll(Actor):
+    """Overrides nothing and names no notice: only ``object``."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        child = self.spawn(message.actor_class, *message.args, **message.options)
+        self.watch(child)
+        return child
+
+    @on
+    def get(self, message: Get) -> list[str]:
+        return self.seen
+
+    @on
+    def anything(self, message: object) -> None:
+        self.seen.append(type(message).__name__)
+
+
+class NoticeByReceive(Actor):
+    """Overrides ``receive`` and has children: no notice may come there."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if isinstance(message, Make):
+            child = self.spawn(message.actor_class, *message.args, **message.options)
+            self.watch(child)
+            self.send(sender, child)  # type: ignore[arg-type]
+        elif isinstance(message, Get):
+            self.send(sender, self.seen)  # type: ignore[arg-type]
+        else:
+            self.seen.append(type(message).__name__)
+
+
+# --- timers ---------------------------------------------------------------------------------------------------------------------------
+
+
+class Clockwork(Actor):
+    """Timers of all kinds; tells its observer what they bring, with the time since it was made."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+        self.born = self.now()
+        self.timer: Any = None
+        self.ticks = 0
+
+    @on
+    def start(self, message: tuple) -> None:  # type: ignore[type-arg]
+        kind, delay, what = message
+        self.timer = self.after(delay, what) if kind == "after" else self.every(delay, what)
+
+    @on
+    def cancel(self, message: None) -> None:
+        self.timer.cancel()
+
+    @on
+    def busy(self, message: float) -> int:
+        """Sleep; the answer is the number of ticks so far."""
+        time.sleep(message)
+        return self.ticks
+
+    @on
+    def tick(self, message: str) -> None:
+        self.ticks += 1
+        self.send(self.observer, (message, self.now() - self.born, self.sender == self.address))
+
+    @on
+    def slow_tick(self, message: bytes) -> None:
+        self.ticks += 1
+        time.sleep(0.05)
+
+    @on
+    def wrong(self, message: int) -> str:
+        try:
+            self.after(-1, "never")
+        except GarrickError as error:
+            return type(error).__name__
+        return "accepted"
+
+
+# --- dispatch ---------------------------------------------------------------------------------------------------------------------------
+
+
+class Animal:
+    pass
+
+
+class Dog(Animal):
+    pass
+
+
+class Puppy(Dog):
+    pass
+
+
+class Cat(Animal):
+    pass
+
+
+@dataclass(frozen=True)
+class Box(Request[str]):
+    """A generic by its base."""
+
+    content: Any = None
+
+
+class Dispatcher(Actor):
+    """Says which handler took a message."""
+
+    @on
+    def animal(self, message: Animal) -> str:
+        return "animal"
+
+    @on
+    def dog(self, message: Dog) -> str:
+        return "dog"
+
+    @on
+    def number(self, message: int | float) -> str:
+        return "number"
+
+    @on
+    def words(self, message: list[str]) -> str:
+        return "list"
+
+    @on
+    def table(self, message: Mapping) -> str:  # type: ignore[type-arg]
+        return "mapping"
+
+    @on
+    def box(self, message: Box) -> str:
+        return "box"
+
+    @on
+    def nothing(self, message: None) -> str:
+        return "none"
+
+
+class DispatcherWithRest(Dispatcher):
+    """Inherits handlers, overrides one, adds a catch-all."""
+
+    @on
+    def dog(self, message: Dog) -> str:
+        return "my dog"
+
+    @on
+    def rest(self, message: Any) -> str:
+        return "rest"
+
+
+# --- async and blocking ---------------------------------------------------------------------------------------------------------------
+
+
+class Async(Actor):
+    """Async handlers."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self.order: list[Any] = []
+
+    @on
+    async def number(self, message: int) -> int:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.001 if message % 10 == 0 else 0)
+        self.order.append(message)
+        self.inside -= 1
+        return message * 2
+
+    @on
+    async def consult(self, message: Consult) -> Any:
+        try:
+            return await self.ask(message.target, message.message, timeout=message.timeout)
+        except AskError as error:
+            return error
+
+    @on
+    async def gather(self, message: list) -> list[Any]:  # type: ignore[type-arg]
+        return list(await asyncio.gather(*(self.ask(target, number) for number, target in enumerate(message))))
+
+    @on
+    async def boom(self, message: Raise) -> None:
+        await asyncio.sleep(0)
+        raise message.error
+
+    @on
+    async def nothing(self, message: None) -> None:
+        await asyncio.sleep(0)
+
+    @on
+    async def blocking(self, message: Wait) -> bool:
+        return message.gate.wait()
+
+    @on
+    async def late(self, message: str) -> str:
+        origin = self.defer()
+        await asyncio.sleep(0)
+        self.send(origin, message.upper())
+        return "this is not the answer"
+
+    @on
+    def get(self, message: Get) -> Any:
+        return (self.most, self.order)
+
+
+class AsyncReceive(Actor):
+    """An async ``receive``."""
+
+    async def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        await asyncio.sleep(0)
+        if sender is not None:
+            self.send(sender, message)
+
+
+class Blocker(Actor):
+    """Handlers that block or burn until a gate opens."""
+
+    @on
+    def wait(self, message: Wait) -> str:
+        return f"waited: {message.gate.wait()}"
+
+    @on
+    def burn(self, message: Make) -> str:
+        return f"burnt: {message.args[0].burn()}"
+
+    @on
+    def number(self, message: int) -> int:
+        return message
+
+
+class BlockedStart(Actor):
+    """Blocks while it is made and in its hooks."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.opened = [gate.wait()]
+        self.gate = gate
+
+    def started(self) -> None:
+        self.opened.append(self.gate.wait())
+
+    @on
+    def get(self, message: Get) -> list[bool]:
+        return self.opened
+
+
+class Threaded(Actor):
+    """Notes the thread of every step of its life."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+        self.threads = [threading.get_ident()]
+        self.after(0.001, "tick")
+
+    def started(self) -> None:
+        self.threads.append(threading.get_ident())
+
+    @on
+    def get(self, message: Get) -> list[int]:
+        self.threads.append(threading.get_ident())
+        return self.threads
+
+    @on
+    def tick(self, message: str) -> None:
+        self.threads.append(threading.get_ident())
+        self.send(self.observer, "ticked")
+
+    @on
+    def consult(self, message: Consult) -> Any:
+        return self.ask(message.target, message.message).result()
+
+    def stopping(self, reason: str) -> None:
+        self.send(self.observer, [*self.threads, threading.get_ident()])
+
+
+class Pid(Actor):
+    """Which process is it in?"""
+
+    @on
+    def get(self, message: Get) -> int:
+        return os.getpid()
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        return self.spawn(message.actor_class, *message.args, **message.options)
+
+
+class Dies(Actor):
+    """Takes its process along."""
+
+    @on
+    def die(self, message: End) -> None:
+        os._exit(7)
+
+
+# --- addresses and facts ------------------------------------------------------------------------------------------------------------------
+
+
+class Directory(Actor):
+    """Keeps addresses as keys."""
+
+    def __init__(self) -> None:
+        self.known: dict[Address[Any], str] = {}
+
+    @on
+    def put(self, message: tuple) -> None:  # type: ignore[type-arg]
+        address, label = message
+        self.known[address] = label
+
+    @on
+    def find(self, message: Address[Any]) -> str | None:
+        return self.known.get(message)
+
+    @on
+    def get(self, message: Get) -> list[Address[Any]]:
+        return sorted(self.known)
+
+
+class Facts(Actor):
+    """What an actor knows of itself."""
+
+    def __init__(self) -> None:
+        self.at_birth = (self.address, self.parent, self.name, self.now(), len(self.children))
+
+    @on
+    def get(self, message: Get) -> Any:
+        if message.what == "random":
+            return [self.random.random() for _ in range(3)]
+        if message.what == "log":
+            self.log.warning("from an actor")
+            return self.log.extra
+        if message.what == "capabilities":
+            return dict(self.capabilities)
+        if message.what == "lookup":
+            return self.lookup("facts").result()
+        if message.what == "repr":
+            return repr(self)
+        return {
+            "at birth": self.at_birth,
+            "address": self.address,
+            "parent": self.parent,
+            "name": self.name,
+            "children": self.children,
+            "now": self.now(),
+            "sender": self.sender is not None,
+        }
+
+    @on
+    def make(self, message: Make) -> Address[Any]:
+        return self.spawn(message.actor_class, *message.args, **message.options)
+
+
+class Misuse(Actor):
+    """Uses operations wrongly and says what that raised."""
+
+    @on
+    def run(self, message: str) -> str:
+        attempts: dict[str, Any] = {
+            "send": lambda: self.send("somewhere", 1),  # type: ignore[arg-type]
+            "ask": lambda: self.ask("somewhere", 1),
+            "stop": lambda: self.stop("somewhere"),  # type: ignore[arg-type]
+            "watch": lambda: self.watch("somewhere"),  # type: ignore[arg-type]
+            "spawn": lambda: self.spawn(NotAnActor),  # type: ignore[arg-type]
+            "spawn by name": lambda: self.spawn("Echo"),
+            "isolation": lambda: self.spawn(Echo, isolation="none"),
+            "every": lambda: self.every(0, "tick"),
+            "called": lambda: Echo().send(self.address, 1),
+            "called address": lambda: Echo().parent,
+        }
+        try:
+            attempts[message]()
+        except GarrickError as error:
+            return f"{type(error).__name__} {error.code}"
+        return "accepted"
+
+    @on
+    def reply_to_nobody(self, message: int) -> None:
+        self.reply(message)
+
+
+# --- capabilities ---------------------------------------------------------------------------------------------------------------------------
+
+
+@requires("db", zone="active")
+class NeedsDatabase(Actor):
+    def __init__(self, observer: Address[Any] | None = None) -> None:
+        self.observer = observer
+
+    @on
+    def get(self, message: Get) -> str:
+        return "database"
+
+    @on
+    def lost(self, notice: CapabilityLost) -> None:
+        if self.observer is not None:
+            self.send(self.observer, notice)
+
+    def stopping(self, reason: str) -> None:
+        if self.observer is not None:
+            self.send(self.observer, ("stopping", reason))
+
+
+class ChecksItself(Actor):
+    @staticmethod
+    def can_run_on(capabilities: Mapping[str, Any]) -> bool:
+        return int(capabilities.get("cores", 0)) >= 4
+
+    @on
+    def get(self, message: Get) -> str:
+        return "enough"
+
+
+# --- between processes -----------------------------------------------------------------------------------------------------------------------
+
+
+class Payload:
+    """Carries whatever it is given in an attribute."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+
+class Exploding:
+    """Can be pickled, but not unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _explode, ()
+
+
+def _explode() -> None:
+    raise ValueError("not here")
+
+
+class Mutator(Actor):
+    """Changes what it is sent."""
+
+    def __init__(self) -> None:
+        self.first: Any = None
+
+    @on
+    def change(self, message: list) -> int:  # type: ignore[type-arg]
+        message.append("changed")
+        shared = self.first is not None and self.first[0] is message[0]
+        self.first = message
+        return int(shared)
+
+
+class AnswersLock(Actor):
+    """Its answer can't leave the process."""
+
+    @on
+    def get(self, message: Get) -> Any:
+        return [threading.Lock()]
+
+
+class SendsLock(Actor):
+    """Sends what can't leave the process and says what that raised."""
+
+    @on
+    def run(self, message: Address[Any]) -> Any:
+        try:
+            self.send(message, {"key": [1, threading.Lock()]})
+        except GarrickError as error:
+            return (type(error).__name__, getattr(error, "path", None))
+        return None
