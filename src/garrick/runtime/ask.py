@@ -87,15 +87,11 @@ class Slot:
     def wait(self) -> Any:
         """Block the calling thread until done; see `garrick.reply.Reply.result`."""
         if not self.done:
-            asker = self.asker
-            if asker is None:
+            self._begin_wait()
+            try:
                 in_time = self.runtime.scheduler.wait(self, self.deadline)
-            else:
-                deadlock.enter(self, asker)
-                try:
-                    in_time = self.runtime.scheduler.wait(self, self.deadline)
-                finally:
-                    asker.waits.remove(self)
+            finally:
+                self._end_wait()
             if not in_time:
                 self.expire()
         return self.outcome()
@@ -119,9 +115,7 @@ class Slot:
             except RuntimeError:
                 pass  # the loop has been closed: its system ended, and nobody waits any more
 
-        asker = self.asker
-        if asker is not None:
-            deadlock.enter(self, asker)
+        self._begin_wait()
         timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
         self.on_done(finish_soon)
         try:
@@ -131,9 +125,24 @@ class Slot:
             raise
         finally:
             timer.cancel()
-            if asker is not None:
-                asker.waits.remove(self)
+            self._end_wait()
         return self.outcome()
+
+    def _begin_wait(self) -> None:
+        # First become known as waiting, then look whether that makes sense: who abandons the runtime does it the other way round.
+        runtime, asker = self.runtime, self.asker
+        if asker is None:
+            runtime.waiting.add(self)
+        else:
+            deadlock.enter(self, asker)
+        if runtime.abandoned:
+            self.gone("system stopped", outcome_unknown=True)
+
+    def _end_wait(self) -> None:
+        if self.asker is None:
+            self.runtime.waiting.discard(self)
+        else:
+            self.asker.waits.remove(self)
 
     def outcome(self) -> Any:
         """The answer of a finished ask, or its failure raised."""
