@@ -300,7 +300,7 @@ class Follower:
                     self._announce_again(now)
             self._keep(delta)
             self._ask(now)
-        elif delta.version == self.version + 1 and not self._later:
+        elif delta.version == self.version + 1 and delta.changes and not self._later:
             self._apply(delta, out)
         elif delta.version > self.version:
             self._keep(delta)
@@ -377,7 +377,7 @@ class Follower:
         for version in sorted(later):
             if version <= self.version:
                 continue
-            if version > self.version + 1:
+            if version > self.version + 1 or not later[version].changes:  # a beat only repeats a version
                 self._keep(later[version])
                 self._ask(now)
             elif not self._later:

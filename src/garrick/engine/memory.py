@@ -5,7 +5,7 @@ happens through `schedule(delay, function)`, so whoever gives that function deci
 network keeps its own virtual time, moved by `advance`. Must not know threads, clocks or asyncio: its `async` methods
 never suspend. Membership is the real directory and the real followers, only their messages travel by memory.
 
-Faults: `drop_next`, `duplicate_next`, `partition` and `heal` (frames between two groups vanish without a sign), `isolate`
+Faults: `drop_next`, `duplicate_next`, `drop_feed`, `partition` and `heal` (frames between two groups vanish without a sign), `isolate`
 and `reconnect` (a system is cut from the hub), `hang` and `resume` (SIGSTOP), `kill` (the process is gone), `choke` and
 `unchoke` (the local queue is full), `restart_hub`.
 """
@@ -85,6 +85,7 @@ class MemoryNetwork:
         self.carriers: dict[str, MemoryCarrier] = {}
         self._drop: Counter[tuple[str, str]] = Counter()
         self._duplicate: Counter[tuple[str, str]] = Counter()
+        self._drop_feed: Counter[str] = Counter()
         self._walls: list[tuple[frozenset[str], frozenset[str]]] = []
         self._turn: Counter[str] = Counter()
         self._connections = 0
@@ -116,6 +117,10 @@ class MemoryNetwork:
     def drop_next(self, source: str, target: str, count: int = 1) -> None:
         """The next frames from one system to another get lost."""
         self._drop[source, target] += count
+
+    def drop_feed(self, target: str, count: int = 1) -> None:
+        """The next messages of the feed of members to a system get lost."""
+        self._drop_feed[target] += count
 
     def duplicate_next(self, source: str, target: str, count: int = 1) -> None:
         """The next frames from one system to another arrive twice."""
@@ -249,7 +254,10 @@ class MemoryNetwork:
         match effect:
             case d.Publish(delta):
                 for carrier in list(self.carriers.values()):
-                    carrier.receive(delta)
+                    if self._drop_feed[carrier.name]:
+                        self._drop_feed[carrier.name] -= 1
+                    else:
+                        carrier.receive(delta)
             case d.Answer(token, accepted, session, why):
                 assert isinstance(token, MemoryCarrier)
                 token.receive(f.Answered(accepted, session, why))
