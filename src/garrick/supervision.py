@@ -59,10 +59,12 @@ Supervision: TypeAlias = Restart | Resume | Stop
 class Restarts:
     """The recent restarts of one actor."""
 
-    __slots__ = ("times",)
+    __slots__ = ("times", "waiting")
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.waiting = False
+        """Whether the actor is in its back-off now."""
 
     def allow(self, policy: Restart, now: float) -> int:
         """Record a restart at ``now`` and return its number in the window (from 1), or 0 when the limit is reached."""
