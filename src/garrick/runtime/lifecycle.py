@@ -34,9 +34,11 @@ from garrick.errors import (
 )
 from garrick.messages import ChildExited, Notice, Poisoned, Terminated
 from garrick.runtime import deadlock
+from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
     Chase,
+    Lookup,
     NameAnswer,
     NameClaim,
     NameReleased,
@@ -380,6 +382,24 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
             runtime.undeliverable(cell.address, item[1], item[2], reason)
         elif item[0] is runtime.control:
             item[1](item[2])  # a signal: it finds the actor ended and answers accordingly
+    if cell.spec.name is None or isinstance(error, NameTaken):
+        return _tell_all(runtime, cell, reason, detail, error)
+    # Who hears of the end may use the name again at once, so the admin has to know first: an answer to a question behind the release.
+    runtime.leaving += 1
+    runtime.route(runtime.admin, NameReleased(cell.spec.name, cell.address), runtime.address, SIGNAL)
+    freed = Slot(runtime, runtime.admin, 0.0, None)
+    freed.expose()
+    freed.on_done(lambda: runtime.post(_name_freed, (runtime, cell, reason, detail, error)))
+    runtime.route(runtime.admin, Lookup(cell.spec.name), freed.address, SIGNAL)
+    return False
+
+
+def _name_freed(ended: tuple[Runtime, Cell, str, str, BaseException | None]) -> bool:
+    ended[0].leaving -= 1
+    return _tell_all(*ended)
+
+
+def _tell_all(runtime: Runtime, cell: Cell, reason: str, detail: str, error: BaseException | None) -> bool:
     if cell.notify is not None:
         failure = (
             error if isinstance(error, GarrickError) else SpawnFailed(f"{class_name(cell)} could not start: {detail}")
@@ -395,12 +415,10 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
         runtime.route(watcher, Told(Terminated(cell.address, reason, detail)), cell.address, SIGNAL)
     for watched in cell.watching or ():
         runtime.route(watched, Unwatch(cell.address), cell.address, SIGNAL)
-    if cell.spec.name is not None:
-        runtime.route(runtime.admin, NameReleased(cell.spec.name, cell.address), cell.address, SIGNAL)
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
     cell.actor = cell.handle = cell.context = cell.ending = None
-    if runtime.ending and not runtime.cells:
+    if runtime.ending and not runtime.cells and not runtime.leaving:
         runtime.on_shutdown()
     return False
 

@@ -118,7 +118,7 @@ def shutdown(runtime: Runtime) -> None:
     tops = [cell for cell in runtime.cells.values() if cell.parent.serial == 0 or cell.parent.process != runtime.number]
     for cell in tops:
         runtime.post(runtime.signal, (cell, Stop(reason="stopped"), None))
-    if not runtime.cells:
+    if not runtime.cells and not runtime.leaving:
         runtime.on_shutdown()
 
 

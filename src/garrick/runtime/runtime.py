@@ -107,6 +107,8 @@ class Runtime:
         self.cells: dict[int, Cell] = {}
         self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
         """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
+        self.leaving = 0
+        """Actors that have ended and tell so when their names are free."""
         self.slots: dict[int, Slot] = {}
         self.waiting: set[Slot] = set()
         """Asks that the program waits for."""
