@@ -30,7 +30,11 @@ from garrick import (
 
 
 class Gate:
-    """A file that is there or not: handlers of any process can wait at it with plain blocking calls. Picklable."""
+    """A file that is there or not: handlers of any process can wait at it with plain blocking calls. Picklable.
+
+    On ``sim`` the ten seconds are virtual and soon over, since the program's thread goes on only when the handler has ended that runs
+    on it. So a test may rely on the order of things, but not on the gate having been open.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -242,8 +246,9 @@ class Parent(Actor):
         raise message.error
 
     @on
-    def wait(self, message: Wait) -> bool:
-        return message.gate.wait()
+    def wait(self, message: Wait) -> str:
+        message.gate.wait()
+        return "waited"
 
     @on
     def get(self, message: Get) -> Any:

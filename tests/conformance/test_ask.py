@@ -67,7 +67,7 @@ def test_a_late_answer_is_a_dead_letter(system: ActorSystem, gate: Gate) -> None
         system.ask(actor, Wait(gate), timeout=0.02)
     gate.open()
     letter = letters.receive(10)
-    assert (letter.message, letter.reason, letter.sender) == (True, "late reply", actor)
+    assert (letter.message, letter.reason, letter.sender) == ("waited", "late reply", actor)
 
 
 def test_an_ask_to_an_ended_actor_fails_at_once_with_the_reason(system: ActorSystem) -> None:

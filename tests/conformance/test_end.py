@@ -63,7 +63,7 @@ def test_what_was_sent_before_the_stop_is_handled_and_what_comes_later_is_not(
     system.ask(stopper, End(target))
     system.ask(stopper, Pass(target, "after"))
     gate.open()
-    assert reply.result() is True
+    assert reply.result() == "waited"
     letter = letters.receive(10)
     assert (letter.message, letter.target, letter.sender, letter.reason) == ("after", target, stopper, "stopped")
 
