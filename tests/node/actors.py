@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -192,3 +193,18 @@ class LetterBox(Actor):
     @on
     def letter(self, message: DeadLetter) -> None:
         pass
+
+
+class Thread(Actor):
+    """Says on which thread it runs, and asks a child beside itself."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        assert sender is not None
+        if message == "child":
+            child = self.spawn(Thread)
+            self.send(sender, (child.process, self.ask(child, "main?").result()))
+        elif message == "deep":
+            child = self.spawn(Thread)
+            self.send(sender, self.ask(child, "child").result())
+        else:
+            self.send(sender, threading.current_thread() is threading.main_thread())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from garrick import ActorSystem, AskError, GarrickError, HandlerFailed, SystemStopped, UnpicklableMessage
+from garrick import ActorSystem, AskError, BackPressure, GarrickError, HandlerFailed, SystemStopped, UnpicklableMessage
 from garrick.errors import NoSuchSystem, NotAuthorised, SystemExists, SystemStartFailed
 from garrick.node import handshake
 from garrick.node.rundir import RunDir
-from tests.node.actors import Counter, Do, Flooder, Forwarder, Spawner, Victim
+from tests.node.actors import Counter, Do, Flooder, Forwarder, Spawner, Thread, Victim
 from tests.node.conftest import processes_of, wait_until
 
 pytestmark = pytest.mark.processes
@@ -46,6 +48,27 @@ def test_a_dedicated_process_is_its_own_and_ends_with_its_actor(base: Path) -> N
         with pytest.raises(AskError) as failure:
             system.ask(alone, Do("pid"), timeout=5)
         assert failure.value.reason == "stopped"  # type: ignore[attr-defined]
+
+
+def test_a_dedicated_process_runs_its_handlers_on_the_main_thread() -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        actor = system.spawn(Thread, isolation="process")
+        for _ in range(3):
+            assert system.ask(actor, "main?") is True
+            process, _ = system.ask(actor, "child", timeout=10)
+            assert process == actor.process
+            assert system.ask(actor, "deep", timeout=10)[0] == actor.process
+        assert system.ask(actor, "main?") is True
+        assert system.ask(system.spawn(Thread), "main?") is False
+
+
+def test_a_dedicated_process_ends_gracefully_on_sigterm(base: Path) -> None:
+    with ActorSystem(name="a", workers=1) as system, system.inbox() as inbox:
+        actor = system.spawn(Victim, isolation="process")
+        inbox.watch(actor)
+        os.kill(system.ask(actor, Do("pid")), signal.SIGTERM)
+        notice = inbox.receive(5)
+        assert (notice.actor, notice.reason) == (actor, "stopped")
 
 
 def test_more_dedicated_processes_than_numbers_in_stock() -> None:
@@ -181,6 +204,29 @@ def test_large_messages_pass_and_a_full_way_makes_senders_wait() -> None:
         assert system.ask(counter, "count") == (60, 0)
         blob = os.urandom(40 << 20)
         assert system.ask(system.spawn(Victim), blob) == blob
+
+
+def test_a_full_way_parks_the_sender_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garrick.node.worker.ROOM_SECONDS", 0.2)
+    with ActorSystem(name="a", workers=2) as system:
+        counter = system.spawn(Counter)
+        flooder = system.spawn(Flooder, counter, "x")
+        beside = next(v for v in (system.spawn(Victim) for _ in range(4)) if v.process == flooder.process)
+        frozen = next(v for v in (system.spawn(Victim) for _ in range(4)) if v.process == counter.process)
+        worker = psutil.Process(system.ask(frozen, Do("pid")))
+        worker.suspend()
+        reply = system._runtime.ask(flooder, (40, 1 << 20), 60)
+        assert system.ask(beside, 1, timeout=5) == 1
+        count = 0
+        with pytest.raises(BackPressure, match="GAR-1104"):
+            for count in range(1000):  # noqa: B007
+                system.send(counter, ("program", count, b"x" * (1 << 20)))
+        assert 16 <= count < 40
+        assert not reply.done
+        assert system.ask(beside, 2, timeout=5) == 2
+        worker.resume()
+        assert reply.result() == 40
+        wait_until(lambda: system.ask(counter, "count") == (40 + count, 0), 30)
 
 
 def test_an_address_in_a_message_works_wherever_it_goes() -> None:

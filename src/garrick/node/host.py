@@ -41,7 +41,7 @@ from garrick.node.salvage import salvage
 from garrick.node.spawner import Spawner
 from garrick.observe.management import SOCKET
 from garrick.observe.server import ManagementServer
-from garrick.runtime.signals import SystemInfo, View
+from garrick.runtime.signals import SystemInfo
 from garrick.wire.envelope import Raw, decode, peek
 
 log = logging.getLogger("garrick.node")
@@ -100,7 +100,7 @@ class Host:
         self._greeted_numbers: set[int] = set()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._tick_handle: asyncio.TimerHandle | None = None
-        self._ready = False
+        self._ready = config.credentials is None
         self._early: list[tuple[Hello, socket.socket]] = []
         """Sessions of clients that wait until the system has joined its convention."""
         self._management = ManagementServer(rundir.path / SOCKET, {"status": lambda _: self.status()})
@@ -110,13 +110,16 @@ class Host:
 
     # --- life -----------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Start the workers, join the convention if there is one, and let clients in.
+    def start(self) -> None:
+        """Start the workers."""
+        self.apply(self.machine.start(self.config.workers, self.now()))
+
+    async def open(self) -> None:
+        """Answer questions of the operator, join the convention if there is one, and let clients in.
 
         Raises:
             GarrickError: the convention can't be joined; clients have been told.
         """
-        self.apply(self.machine.start(self.config.workers, self.now()))
         await self._management.start()
         if self.config.credentials is not None:
             try:
@@ -263,8 +266,6 @@ class Host:
 
     def _send(self, effect: Send) -> None:
         target = effect.target
-        if isinstance(effect.message, View):
-            self.links.aliases = effect.message.aliases
         if target.system == self.system:
             if target.process == 0:
                 self.apply(self.machine.handle(effect.message, effect.sender, self.now(), target=target))
@@ -428,7 +429,8 @@ async def _serve(
         if not config.detached:
             _watch_owner(host, owner)
     try:
-        await host.start()
+        host.start()
+        await host.open()
     except GarrickError as error:
         log.error("the system %s can't start: %s", config.system, "; ".join([str(error), *getattr(error, "__notes__", ())]))
         host.shutdown(0.0, str(error))

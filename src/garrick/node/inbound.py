@@ -112,9 +112,7 @@ class Inbound:
             self.on_view(message)
 
     def _control(self, message: Any, sender: Address[Any] | None) -> None:
-        if isinstance(message, View):
-            self.links.aliases = message.aliases
-        elif isinstance(message, ProcessLost) and (sender is None or sender.system == self.runtime.system):
+        if isinstance(message, ProcessLost) and (sender is None or sender.system == self.runtime.system):
             for number in message.processes:
                 if self.listener is not None:
                     self.listener.drain(number)

@@ -60,8 +60,6 @@ class Links:
     ) -> None:
         self.system = system
         self.number = number
-        self.aliases: dict[int, int] = {}
-        """Lost worker -> its replacement."""
         self.losses: dict[int, str] = {}
         """Lost processes and the reasons."""
         self.undeliverable: Callable[[Raw, str], None] = _forget
@@ -100,7 +98,7 @@ class Links:
             number = target.process if target.system == system else 0
             self.send(number, self.envelope(target, message, sender, kind), kind)
             return
-        # The hot path: `envelope` and `send` in one. A process that is lost, aliased or not yet known has no link.
+        # The hot path: `envelope` and `send` in one. A process that is lost or not yet known has no link.
         try:
             body = pickle_dumps(message, PROTOCOL)
         except Exception:
@@ -128,7 +126,6 @@ class Links:
 
     def send(self, number: int, data: Raw, kind: int) -> None:
         """Send a whole envelope to a process. ``kind`` is the envelope's; only user's messages ever wait for room."""
-        number = self.aliases.get(number, number)
         link = self._links.get(number)
         if link is None:
             link = self._link(number)

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from garrick.node.numbers import Numbers
 from garrick.node.outlink import Space
 from garrick.node.reactor import Poller
 from garrick.node.rundir import RunDir
+from garrick.node.solo import Solo
 from garrick.node.spawner import GOODBYE
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
@@ -38,6 +40,8 @@ FLUSH_SECONDS = 2.0
 """How long an ending process waits for its peers to take what it has said."""
 ADMIN_DIED = 70
 """Exit status of a process whose admin has gone."""
+CRASHED = 71
+"""Exit status of a process whose runtime failed."""
 ROOM_SECONDS = 30.0
 """How long a send waits for room on the way to a process that does not keep up."""
 
@@ -112,12 +116,20 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     if role == "dedicated":
         runtime.cells = _Cells(runtime, ended)
         signal.signal(signal.SIGTERM, lambda _signum, _frame: runtime.post(process_signals.shutdown, runtime))
-    scheduler = process.scheduler = Baton(runtime, process.poller)
-    process.inbound.on_holder = True
-    process.links.open(0)
-    scheduler.start()
-    process.numbers.fetch()
-    ended.wait()
+        solo = Solo(runtime, process.poller)
+        threading.excepthook = _crash_with(lambda: True, threading.excepthook)
+        process.links.open(0)
+        solo.start()
+        process.numbers.fetch()
+        solo.run(ended)
+    else:
+        baton = Baton(runtime, process.poller)
+        threading.excepthook = _crash_with(baton._ended.is_set, threading.excepthook)
+        process.inbound.on_holder = True
+        process.links.open(0)
+        baton.start()
+        process.numbers.fetch()
+        ended.wait()
     if not process.flushed(FLUSH_SECONDS):
         log.warning("process %d ends with %d bytes that nobody took", number, process.links.pending)
     return GOODBYE
@@ -126,6 +138,22 @@ def run(config: NodeConfig, number: int, role: str) -> int:
 def _end_with_admin(number: int) -> None:
     if number == 0:
         os._exit(ADMIN_DIED)
+
+
+def _crash_with(failed: Callable[[], bool], report: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """An error of the runtime itself ends the process: its actors are lost, which is told, and not silent for ever.
+
+    Args:
+        failed: whether an exception that ended a thread may have been the runtime's; threads of users may end as they like.
+        report: prints it.
+    """
+
+    def hook(arguments: Any) -> None:
+        report(arguments)
+        if failed() and (arguments.thread is None or arguments.thread.name.startswith("garrick")):
+            os._exit(CRASHED)
+
+    return hook
 
 
 class _Cells(dict[int, Any]):
