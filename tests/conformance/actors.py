@@ -131,7 +131,7 @@ class Wait:
     gate: Gate
 
 
-class Unpicklable(Exception):  # noqa: N818
+class Unpicklable(Exception):
     """An error that can't leave its process."""
 
     def __init__(self, text: str) -> None:
@@ -785,7 +785,7 @@ class Dispatcher(Actor):
         return "dog"
 
     @on
-    def number(self, message: int | float) -> str:
+    def number(self, message: float) -> str:
         return "number"
 
     @on
@@ -815,6 +815,35 @@ class DispatcherWithRest(Dispatcher):
     @on
     def rest(self, message: Any) -> str:
         return "rest"
+
+
+class UsesLaterDefined(Actor):
+    @on
+    def later(self, message: LaterDefined) -> str:
+        return "later"
+
+
+class LaterDefined:
+    pass
+
+
+class BadAnnotation(Actor):
+    """A type that does not exist."""
+
+    @on
+    def number(self, message: NoSuchType) -> None:  # type: ignore[name-defined]  # noqa: F821
+        pass
+
+
+class BadAnnotationParent(BadAnnotation):
+    """Takes an ask by itself and gives away its child."""
+
+    def __init__(self) -> None:
+        self.child = self.spawn(Echo)
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        assert sender is not None
+        self.send(sender, self.child)
 
 
 # --- async and blocking ---------------------------------------------------------------------------------------------------------------
@@ -874,6 +903,26 @@ class Async(Actor):
         return (self.most, self.order)
 
 
+class Report(Actor):
+    """Awaits what it is told to ask and tells its observer."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    @on
+    async def consult(self, message: Consult) -> None:
+        self.send(self.observer, await self.ask(message.target, message.message, timeout=message.timeout))
+
+
+class BlockingAsync(Actor):
+    """A coroutine that blocks; answers by ``reply``, also to an inbox."""
+
+    @on
+    async def wait(self, message: Wait) -> None:
+        message.gate.wait()
+        self.reply("waited")
+
+
 class AsyncReceive(Actor):
     """An async ``receive``."""
 
@@ -884,19 +933,25 @@ class AsyncReceive(Actor):
 
 
 class Blocker(Actor):
-    """Handlers that block or burn until a gate opens."""
+    """Handlers that block or burn until a gate opens; answers by ``reply``, also to an inbox."""
 
     @on
-    def wait(self, message: Wait) -> str:
-        return f"waited: {message.gate.wait()}"
+    def wait(self, message: Wait) -> None:
+        message.gate.wait()
+        self.answer("waited")
 
     @on
-    def burn(self, message: Make) -> str:
-        return f"burnt: {message.args[0].burn()}"
+    def burn(self, message: Make) -> None:
+        message.args[0].burn()
+        self.answer("burnt")
 
     @on
-    def number(self, message: int) -> int:
-        return message
+    def number(self, message: int) -> None:
+        self.answer(message)
+
+    def answer(self, what: Any) -> None:
+        if self.sender is not None:
+            self.reply(what)
 
 
 class BlockedStart(Actor):
@@ -941,6 +996,17 @@ class Threaded(Actor):
 
     def stopping(self, reason: str) -> None:
         self.send(self.observer, [*self.threads, threading.get_ident()])
+
+
+class RestartsOnThread(Actor):
+    """Tells its observer the thread that it is made on."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.send(observer, threading.get_ident())
+
+    @on
+    def boom(self, message: Raise) -> None:
+        raise message.error
 
 
 class Pid(Actor):

@@ -31,9 +31,7 @@ def _exists(module: str) -> bool:
 
 
 EXISTING = [base for base, module in BASES.items() if _exists(module)]
-PARAMETERS = [
-    pytest.param(base, marks=[pytest.mark.processes] if base == "multiprocess" else []) for base in EXISTING
-]
+PARAMETERS = [pytest.param(base, marks=[pytest.mark.processes] if base == "multiprocess" else []) for base in EXISTING]
 
 
 def pytest_report_header() -> str:
@@ -97,4 +95,3 @@ def inbox(system: ActorSystem) -> Inbox:
 def gate(tmp_path: Path) -> Gate:
     """Something closed that handlers in any process can wait at with plain blocking calls."""
     return Gate(str(tmp_path / "open"))
-

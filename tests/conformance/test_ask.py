@@ -88,7 +88,7 @@ def test_an_ask_that_waits_in_the_mailbox_of_an_ending_actor_fails(
     system._runtime.ask(blocked, Consult(actor, "never asked"), 20)
     stopper = system.spawn(Parent)
     del stopper
-    from tests.conformance.actors import End  # noqa: PLC0415
+    from tests.conformance.actors import End
 
     system.send(blocked, End())
     late = system._runtime.ask(blocked, Get(), 20)
@@ -164,7 +164,7 @@ def test_several_askers_get_their_own_answers(system: ActorSystem) -> None:
 
 
 def _make(actor_class: type) -> object:
-    from tests.conformance.actors import Make  # noqa: PLC0415
+    from tests.conformance.actors import Make
 
     return Make(actor_class)
 

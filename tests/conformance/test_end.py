@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorGone, ActorSystem, ChildExited, Terminated
+from garrick import ActorGone, ActorSystem, ChildExited, SpawnFailed, Stop, Terminated
 from garrick.inbox import Inbox
 from tests.conformance.actors import (
     BringsUpLate,
@@ -31,7 +31,6 @@ from tests.conformance.actors import (
     StopsItself,
     Wait,
 )
-from garrick import SpawnFailed, Stop
 
 
 def receive_all(inbox: Inbox, system: ActorSystem) -> list[Any]:
@@ -155,9 +154,7 @@ def test_a_child_that_could_not_start_is_reported_and_its_messages_are_dead_lett
 
 
 @pytest.mark.parametrize("in_started", [False, True])
-def test_an_actor_that_fails_to_start_leaves_no_children(
-    system: ActorSystem, inbox: Inbox, in_started: bool
-) -> None:
+def test_an_actor_that_fails_to_start_leaves_no_children(system: ActorSystem, inbox: Inbox, in_started: bool) -> None:
     with pytest.raises(SpawnFailed, match="not today"):
         system.spawn(HasOrphans, inbox.address, in_started=in_started)
     assert inbox.receive(10) == ("child", "stopped")

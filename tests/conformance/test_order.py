@@ -8,7 +8,20 @@ import pytest
 
 from garrick import ActorSystem, Address
 from garrick.inbox import Inbox
-from tests.conformance.actors import Async, Burst, Consult, Echo, Gate, Get, Make, Parent, Pass, Recorder, SlowStart, Wait
+from tests.conformance.actors import (
+    Async,
+    Burst,
+    Consult,
+    Echo,
+    Gate,
+    Get,
+    Make,
+    Parent,
+    Pass,
+    Recorder,
+    SlowStart,
+    Wait,
+)
 
 COUNT = 1000
 NUMBERS = list(range(COUNT))

@@ -1,0 +1,81 @@
+"""What happens to messages on their way: the same everywhere, or clear."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from garrick import ActorSystem, HandlerFailed, UnpicklableMessage
+from garrick.inbox import Inbox
+from tests.conformance.actors import (
+    AnswersLock,
+    Echo,
+    Exploding,
+    Get,
+    Make,
+    Mutator,
+    Parent,
+    Payload,
+    Recorder,
+    SendsLock,
+)
+
+
+def test_messages_are_copied_each_by_itself_between_processes(system: ActorSystem, base: str) -> None:
+    target = system.spawn(Mutator)
+    message = [["inner"]]
+    shared = [system.ask(target, message), system.ask(target, message)]
+    if base == "multiprocess":
+        assert (message, shared) == ([["inner"]], [0, 0])
+    else:  # by reference: the program sees what it should not do
+        assert (message, shared) == ([["inner"], "changed", "changed"], [0, 1])
+
+
+def test_large_messages_travel(system: ActorSystem) -> None:
+    echo = system.spawn(Echo)
+    for size in (1_000, 100_000, 5_000_000):
+        message = {"bytes": bytes(size), "text": "x" * size}
+        assert system.ask(echo, message) == message
+
+
+class TestUnpicklable:
+    @pytest.fixture(params=[pytest.param("multiprocess", marks=pytest.mark.processes)])
+    def base(self, request: pytest.FixtureRequest) -> str:
+        found: str = request.param
+        return found
+
+    def test_a_message_that_cannot_travel_names_the_part(self, system: ActorSystem, inbox: Inbox) -> None:
+        target = system.spawn(Recorder)
+        lock = threading.Lock()
+        for send in (system.send, system.ask, inbox.send):
+            with pytest.raises(UnpicklableMessage, match="lock") as caught:
+                send(target, {"key": [1, Payload(lock)]})
+            assert caught.value.path == "message['key'][1].inner"
+        assert system.ask(target, Get()) == []
+
+    def test_an_actor_gets_that_error_in_send(self, system: ActorSystem, inbox: Inbox) -> None:
+        sender = system.spawn(SendsLock)
+        assert system.ask(sender, inbox.address) == ("UnpicklableMessage", "message['key'][1]")
+
+    def test_within_one_process_nothing_is_pickled(self, system: ActorSystem) -> None:
+        parent = system.spawn(Parent)
+        sender = system.ask(parent, Make(SendsLock))
+        neighbour = system.ask(parent, Make(Recorder))
+        assert system.ask(sender, neighbour) is None
+
+    def test_an_answer_that_cannot_travel_fails_the_ask(self, system: ActorSystem) -> None:
+        with pytest.raises((UnpicklableMessage, HandlerFailed), match="lock"):
+            system.ask(system.spawn(AnswersLock), Get())
+
+    def test_a_message_that_cannot_be_read_there_fails_the_ask(self, system: ActorSystem) -> None:
+        echo = system.spawn(Echo)
+        with pytest.raises(Exception, match="not here"):
+            system.ask(echo, Exploding(), timeout=5)
+        assert system.ask(echo, "still there?") == "still there?"
+
+    def test_arguments_that_cannot_travel_are_refused(self, system: ActorSystem) -> None:
+        with pytest.raises(UnpicklableMessage):
+            system.spawn(Parent, threading.Lock())
+        with pytest.raises(UnpicklableMessage):
+            system.spawn(type("Local", (Echo,), {}))

@@ -1,0 +1,95 @@
+"""``isolation="thread"`` and ``"process"``."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from garrick import ActorSystem, ChildExited, InvalidArgument, Resume
+from garrick.inbox import Inbox
+from tests.conformance.actors import Consult, Counter, Dies, Echo, End, Get, Make, Parent, Pid, Raise, Threaded
+
+
+def test_an_actor_with_a_thread_of_its_own_does_everything_on_it(system: ActorSystem, inbox: Inbox) -> None:
+    actor = system.spawn(Threaded, inbox.address, isolation="thread")
+    assert inbox.receive(10) == "ticked"
+    threads = system.ask(actor, Get())
+    assert system.ask(actor, Consult(system.spawn(Echo), 1)) == 1
+    system.stop_actor(actor)
+    threads += inbox.receive(10)
+    assert len(set(threads)) == 1
+    if actor.process == system._runtime.number:  # only comparable within the process
+        assert threads[0] != threading.get_ident()
+
+
+def test_each_isolated_actor_has_its_own_thread(system: ActorSystem, inbox: Inbox) -> None:
+    parent = system.spawn(Parent)
+    make = Make(Threaded, (inbox.address,), {"isolation": "thread"})
+    threads = {system.ask(system.ask(parent, make), Get())[0] for _ in range(3)}
+    assert len(threads) == 3
+
+
+def test_a_restart_stays_on_the_thread(system: ActorSystem, inbox: Inbox) -> None:
+    from garrick import Restart
+
+    actor = system.spawn(
+        "tests.conformance.actors.RestartsOnThread",
+        inbox.address,
+        isolation="thread",
+        supervision=Restart(backoff=None),
+    )
+    first = inbox.receive(10)
+    system.send(actor, Raise(ValueError("again")))
+    assert inbox.receive(10) == first
+
+
+def test_a_failing_isolated_actor_is_supervised_like_any_other(system: ActorSystem, inbox: Inbox) -> None:
+    actor = system.spawn(Counter, inbox.address, isolation="thread", supervision=Resume())
+    system.send(actor, Raise(ValueError("boom")))
+    assert system.ask(actor, 3) == 3
+
+
+def test_a_process_of_its_own(system: ActorSystem, inbox: Inbox, base: str) -> None:
+    parent = system.spawn(Parent, inbox.address)
+    make = Make(Pid, options={"isolation": "process"})
+    if base != "multiprocess":
+        with pytest.raises(InvalidArgument, match="multiprocess"):
+            system.spawn(Pid, isolation="process")
+        return
+    pids = {os.getpid(), system.ask(system.spawn(Pid), Get())}
+    for actor in (system.spawn(Pid, isolation="process"), system.ask(parent, make)):
+        pid = system.ask(actor, Get())
+        assert pid not in pids
+        pids.add(pid)
+        child = system.ask(actor, Make(Pid))
+        assert system.ask(child, Get()) == pid
+
+
+class TestProcesses:
+    """What only operating-system processes can show."""
+
+    @pytest.fixture(params=[pytest.param("multiprocess", marks=pytest.mark.processes)])
+    def base(self, request: pytest.FixtureRequest) -> str:
+        found: str = request.param
+        return found
+
+    def test_the_end_of_a_process_is_reported_to_the_parent_once(self, system: ActorSystem, inbox: Inbox) -> None:
+        parent = system.spawn(Parent, inbox.address)
+        child = system.ask(parent, Make(Dies, options={"isolation": "process"}))
+        inbox.watch(child)
+        system.send(child, End())
+        told = [inbox.receive(10) for _ in range(2)]
+        assert {notice.reason for notice in told} == {"worker lost"}
+        assert [notice.child for notice in told if isinstance(notice, ChildExited)] == [child]
+        assert system.ask(parent, Get()) == ()
+
+    def test_the_process_ends_with_its_actor(self, system: ActorSystem) -> None:
+        import psutil
+
+        actor = system.spawn(Pid, isolation="process")
+        pid = system.ask(actor, Get())
+        process = psutil.Process(pid)
+        system.stop_actor(actor)
+        process.wait(10)

@@ -1,0 +1,159 @@
+"""The end of a system."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from garrick import (
+    ActorGone,
+    ActorSystem,
+    AskError,
+    Backoff,
+    GarrickError,
+    InvalidArgument,
+    Restart,
+    SystemStopped,
+)
+from tests.conformance.actors import Answers, Blocker, Counter, Echo, Gate, Get, Node, Parent, Raise, Wait
+
+Start = Callable[..., ActorSystem]
+
+
+def test_a_system_ends_with_its_block(base: str) -> None:
+    with ActorSystem(base, name="conf-block") as system:
+        echo = system.spawn(Echo)
+        assert system.ask(echo, 1) == 1
+    with pytest.raises(SystemStopped):
+        system.ask(echo, 1)
+
+
+def test_nothing_is_abandoned_when_all_is_well(system: ActorSystem) -> None:
+    inbox = system.inbox()
+    for number in range(3):
+        system.ask(system.spawn(Node, inbox.address, f"{number}", 2), Get())
+    assert system.stop() == []
+    assert system.stop() == []
+
+
+def test_what_is_in_the_mailboxes_is_handled_before_the_end(system: ActorSystem) -> None:
+    inbox = system.inbox()
+    actor = system.spawn(Counter, inbox.address)
+    for number in range(100):
+        system.send(actor, f"{number}")
+    system.ask(actor, Get())
+    system.stop()
+    # The inbox has ended with its system, but what it had received before can still be taken.
+    got = [inbox.receive(1)[1] for _ in range(102)][2:]
+    assert got == [f"{number}" for number in range(100)]
+
+
+def test_everything_raises_system_stopped_afterwards(system: ActorSystem) -> None:
+    inbox, echo = system.inbox(), system.spawn(Echo)
+    system.stop()
+    operations: list[Callable[[], object]] = [
+        lambda: system.spawn(Echo),
+        lambda: system.send(echo, 1),
+        lambda: system.ask(echo, 1),
+        lambda: system.stop_actor(echo),
+        lambda: system.lookup("echo"),
+        lambda: system.inbox(),
+        lambda: system.dead_letters(),
+        lambda: system.status(),
+        lambda: system.set_capability("a", 1),
+        lambda: inbox.send(echo, 1),
+        lambda: inbox.receive(1),
+    ]
+    for operation in operations:
+        with pytest.raises(SystemStopped):
+            operation()
+    assert "stopped" in repr(system)
+
+
+def test_a_handler_that_hangs_is_abandoned_by_name(system: ActorSystem, gate: Gate) -> None:
+    actor, neighbour = system.spawn(Blocker), system.spawn(Echo)
+    system.ask(actor, 1)
+    system.send(actor, Wait(gate))
+    system.ask(neighbour, 1)
+    abandoned = system.stop(grace=0.2)
+    gate.open()  # lets the thread of `local` end
+    if system._node.__class__.__module__.startswith("garrick.sim"):
+        return  # the program goes on there only when the handler is over
+    assert len(abandoned) == 1
+    assert "Blocker" in abandoned[0]
+    assert str(actor) in abandoned[0]
+
+
+def test_an_ask_that_nobody_will_answer_ends_with_the_system(start: Start, base: str) -> None:
+    if base == "sim":
+        pytest.skip("sim is driven by one thread of the program at a time")
+    system = start()
+    actor = system.spawn(Answers)
+    asked, outcome = threading.Event(), list[BaseException]()
+
+    def ask() -> None:
+        reply = system._runtime.ask(actor, 0.5, 20)  # an ask that the actor leaves open
+        asked.set()
+        try:
+            reply.result()
+        except GarrickError as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait(10)
+    system.ask(actor, 1)
+    system.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert isinstance(outcome[0], (ActorGone, SystemStopped, AskError))
+
+
+def test_a_waiting_inbox_is_woken_by_the_end(start: Start, base: str) -> None:
+    if base == "sim":
+        pytest.skip("sim is driven by one thread of the program at a time")
+    system = start()
+    inbox, outcome = system.inbox(), list[BaseException]()
+    waits = threading.Event()
+
+    def receive() -> None:
+        waits.set()
+        try:
+            inbox.receive(20)
+        except (GarrickError, TimeoutError) as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    waits.wait(10)
+    system.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert isinstance(outcome[0], SystemStopped)
+
+
+def test_an_actor_in_its_back_off_does_not_delay_the_end(system: ActorSystem) -> None:
+    inbox = system.inbox()
+    actor = system.spawn(Counter, inbox.address, supervision=Restart(backoff=Backoff(first=10_000, limit=10_000)))
+    system.send(actor, Raise(ValueError("boom")))
+    while inbox.receive(10)[0] != "restarting":
+        pass
+    assert system.stop(grace=5) == []
+
+
+def test_stop_of_a_system_with_work_under_way(system: ActorSystem) -> None:
+    parent = system.spawn(Parent)
+    for number in range(1000):
+        system.send(parent, f"{number}")
+    assert system.stop() == []
+
+
+def test_an_unknown_base_or_option_is_refused(base: str) -> None:
+    with pytest.raises(InvalidArgument, match="local"):
+        ActorSystem("carrier pigeon")
+    with pytest.raises(InvalidArgument, match="pigeons"):
+        ActorSystem(base, name="conf-options", pigeons=3)
+    with pytest.raises(InvalidArgument):
+        ActorSystem(base, name="no/name")
