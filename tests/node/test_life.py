@@ -219,7 +219,7 @@ def test_a_full_way_parks_the_sender_and_nobody_else(monkeypatch: pytest.MonkeyP
         assert system.ask(beside, 1, timeout=5) == 1
         count = 0
         with pytest.raises(BackPressure, match="GAR-1104"):
-            for count in range(1000):  # noqa: B007
+            for count in range(1000):
                 system.send(counter, ("program", count, b"x" * (1 << 20)))
         assert 16 <= count < 40
         assert not reply.done

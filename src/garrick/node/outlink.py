@@ -17,8 +17,9 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from garrick.address import Address
 from garrick.node.reactor import READ, WRITE, Reactor
 
 log = logging.getLogger("garrick.node")
@@ -38,7 +39,7 @@ _NOT_YET: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN})
 class Space:
     """A `garrick.ports.Waitable` that is done when a link has room again, or nothing can be sent there any more."""
 
-    target = None
+    target: Address[Any] = Address("", 0, 0)
     """Nobody in particular answers: a scheduler that waits for this can't run anybody instead."""
 
     def __init__(self) -> None:
