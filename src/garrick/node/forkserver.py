@@ -25,6 +25,7 @@ import socket
 import sys
 import traceback
 from dataclasses import dataclass, field
+from functools import cache
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -56,11 +57,15 @@ class NodeConfig:
     """``host:port`` for the convention's server, if this system starts it."""
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends; at once if that has happened."""
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -68,7 +73,7 @@ def die_with_parent(parent: int) -> None:
 def set_title(title: str) -> None:
     """The short name that ``ps`` and ``top`` show."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, title.encode()[:15], 0, 0, 0)
+        _libc().prctl(_PR_SET_NAME, title.encode()[:15], 0, 0, 0)
 
 
 def serve(sock: socket.socket, config: NodeConfig, admin: int) -> NoReturn:

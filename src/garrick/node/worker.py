@@ -80,7 +80,7 @@ class Process:
         )
         self.links.wait = self._wait_for_room
         self.inbound = Inbound(self.runtime, self.links)
-        self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive)
+        self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive_first)
         self.inbound.listener = self.listener
         self.numbers = Numbers(self.runtime)
         self.scheduler: Any = None
@@ -120,7 +120,6 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         threading.excepthook = _crash_with(lambda: True, threading.excepthook)
         process.links.open(0)
         solo.start()
-        process.numbers.fetch()
         solo.run(ended)
     else:
         baton = Baton(runtime, process.poller)
