@@ -334,8 +334,11 @@ class Baton:
         if len(lane) > 16:
             return bool(ready.done)
         found = None
+        control = runtime.control
         try:
             for envelope in lane:
+                if envelope[0] is control and found is None:
+                    return bool(ready.done)  # it may be the start or the stop of the target, which come first
                 if envelope[0] is target:
                     if found is not None or envelope[2] is not ready.address:
                         return bool(ready.done)
