@@ -1,7 +1,7 @@
 """From envelopes that arrive to a runtime: decoding, what belongs to the links themselves, and answers for what can't be decoded.
 
-Owns nothing but the connection of `Links`, `Listener` and `garrick.runtime.runtime.Runtime`. Invariant: what a process that died had
-still written is delivered before its loss is.
+Owns nothing but the connection of `Links`, `Listener` and `garrick.runtime.runtime.Runtime`. Invariants: what a process that died had
+still written is delivered before its loss is; no work of another process is delivered before the admin has told the state of the system.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _KNOWN: Final = 10_000
 
 
 class Inbound:
-    """See the module. ``receive`` is what a `Listener` calls."""
+    """See the module. `receive_first` is what a `Listener` calls, and later `receive`."""
 
     def __init__(self, runtime: Runtime, links: Links) -> None:
         self.runtime = runtime
@@ -55,8 +55,23 @@ class Inbound:
         self.on_holder = False
         """Whether `receive` is called by the thread that runs the lane."""
         self._senders: dict[int, Address[Any]] = {}
+        self._early: list[tuple[list[Raw], int]] = []
+        self._viewed = False
         self.on_view: Callable[[View], None] = _nothing
         links.undeliverable = self.undeliverable
+
+    def receive_first(self, envelopes: list[Raw], number: int) -> None:
+        """As `receive`, at the beginning: others may write as soon as the socket is there, but the admin has the first word."""
+        if number != 0:
+            self._early.append((envelopes, number))
+            return
+        self.receive(envelopes, number)
+        if self._viewed:
+            assert self.listener is not None
+            self.listener.receive = self.receive
+            early, self._early = self._early, []
+            for waiting in early:
+                self.receive(*waiting)
 
     def receive(self, envelopes: list[Raw], _number: int) -> None:
         """Envelopes from one process, in order."""
@@ -109,6 +124,7 @@ class Inbound:
             self._control(message, sender)
         runtime.deliver(target, kind, message, sender)
         if kind == SIGNAL and type(message) is View:
+            self._viewed = True
             self.on_view(message)
 
     def _control(self, message: Any, sender: Address[Any] | None) -> None:
