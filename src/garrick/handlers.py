@@ -1,7 +1,8 @@
 """``@on``: choose a handler by the type of the message.
 
 Owns the table of one actor class. Must not know cells or threads. The most specific type wins (the order of the message's
-MRO); unions register each member, generics their origin, a bare ``object`` or ``Any`` catches everything.
+MRO, then abstract classes that it is registered with); unions register each member, generics their origin, a bare ``object`` or
+``Any`` catches everything.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class HandlerTable:
         except KeyError:
             pass
         table = self._table()
-        found = next((table[cls] for cls in message_type.__mro__ if cls in table), None)
+        found = next((table[cls] for cls in message_type.__mro__ if cls in table and cls is not object), None)
+        if found is None:
+            found = _by_abstract_class(table, message_type) or table.get(object)
         self._cache[message_type] = found
         return found
 
@@ -74,6 +77,22 @@ class HandlerTable:
             for message_type in _message_types(self.owner, handler):
                 table[message_type] = handler
         return table
+
+
+def _by_abstract_class(table: dict[type, Handler], message_type: type) -> Handler | None:
+    """The handler of a type that this one is registered with (a dict is a Mapping), the narrowest such type first."""
+    best: type | None = None
+    for cls in table:
+        if cls is not object and _is_subclass(message_type, cls) and (best is None or _is_subclass(cls, best)):
+            best = cls
+    return table[best] if best is not None else None
+
+
+def _is_subclass(cls: type, other: type) -> bool:
+    try:
+        return issubclass(cls, other)
+    except TypeError:  # a Protocol that is not for run time
+        return False
 
 
 def _message_types(owner: type, handler: Callable[..., Any]) -> tuple[type, ...]:

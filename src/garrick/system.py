@@ -184,6 +184,7 @@ class ActorSystem:
         inbox = self.inbox()
         self._runtime.dead_letter_listeners[inbox.address] = None
         self._runtime.route(self._runtime.admin, SubscribeDeadLetters(inbox.address), inbox.address, SIGNAL)
+        self.status()  # what every process answers behind the subscription: from now on nothing is missed
         return inbox
 
     # --- the system ---------------------------------------------------------------------------------------------------------
