@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+import traceback
 from typing import Any
 
 import pytest
@@ -46,11 +46,7 @@ def test_an_ask_is_answered_on_the_programs_thread(system: ActorSystem) -> None:
 def test_a_breakpoint_sees_the_program_below_the_handler(system: ActorSystem) -> None:
     class Looks(Actor):
         def receive(self, message: Any, sender: Any) -> None:
-            frame, names = sys._getframe(), []
-            while frame is not None:
-                names.append(frame.f_code.co_name)
-                frame = frame.f_back  # type: ignore[assignment]
-            self.reply(names)
+            self.reply([frame.name for frame in traceback.extract_stack()])
 
     assert "test_a_breakpoint_sees_the_program_below_the_handler" in system.ask(system.spawn(Looks), "?")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from garrick import Actor, ActorGone, NoCapableSystem, UnpicklableMessage
+from garrick import Actor, ActorGone, AskDeadlock, HandlerFailed, NoCapableSystem, Terminated, UnpicklableMessage, on
 from garrick.errors import InvalidArgument, SystemExists
 from garrick.sim.world import World
 
-from .actors import Echo, Keeper, Sleeper
+from .actors import Asks, Echo, Keeper, Sleeper
 
 
 def test_an_actor_is_placed_where_its_requirements_are_met() -> None:
@@ -66,9 +66,60 @@ def test_a_system_that_leaves_says_so() -> None:
         first, second = world.system("first"), world.system("second", {"db": True})
         keeper = first.spawn(Keeper)
         first.ask(keeper, 1)
-        assert second.stop() == []
+        second.stop()
         world.run(1)
         assert ("ChildExited", "stopped") in [note[1:] for note in first.ask(keeper, "told")]
+
+
+def test_a_system_that_leaves_ends_the_children_of_others() -> None:
+    with World() as world:
+        first, second = world.system("first"), world.system("second", {"db": True})
+        first.ask(first.spawn(Keeper), 1)
+        assert second.stop() == []
+
+
+def test_watchers_are_told_in_the_order_in_which_they_began() -> None:
+    class Watches(Actor):
+        def __init__(self) -> None:
+            self.ended: list[int] = []
+
+        @on
+        def begin(self, message: int) -> None:
+            self.watched = [self.spawn(Echo, requires={"db": True}) for _ in range(message)]
+            for target in self.watched:
+                self.watch(target)
+
+        @on
+        def told(self, message: Terminated) -> None:
+            self.ended.append(self.watched.index(message.actor))
+
+        @on
+        def which(self, message: str) -> list[int]:
+            return self.ended
+
+    with World() as world:
+        first, _ = world.system("first"), world.system("second", {"db": True})
+        watches = first.spawn(Watches)
+        first.ask(watches, 12)
+        world.crash("second")
+        world.run(5)
+        assert first.ask(watches, "which") == list(range(12))
+
+
+def test_a_cycle_over_two_systems_is_a_deadlock() -> None:
+    with World() as world:
+        first, second = world.systems(2)
+        here = first.spawn(Asks)
+        there = second.spawn(Asks, here)
+        assert first.ask(here, there) == "known"
+        began = world.now
+        with pytest.raises(HandlerFailed) as failure:
+            first.ask(here, "x")
+        error: BaseException | None = failure.value
+        while isinstance(error, HandlerFailed):
+            error = error.error
+        assert isinstance(error, AskDeadlock)
+        assert world.now - began < 1
 
 
 def test_a_message_that_cannot_leave_raises_where_it_is_sent() -> None:

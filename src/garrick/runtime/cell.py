@@ -87,7 +87,7 @@ class Cell:
         self.notify: Address[Any] | None = None
         self.children: dict[Address[Any], str | None] | None = None
         self.watchers: dict[Address[Any], None] | None = None
-        self.watching: set[Address[Any]] | None = None
+        self.watching: dict[Address[Any], None] | None = None
         self.timers: set[Timer] | None = None
         self.restarts: Restarts | None = None
         self.context: Any = None
@@ -177,15 +177,15 @@ class Cell:
     def watch(self, target: Address[Any]) -> None:
         """See `garrick.actor.Actor.watch`."""
         if self.watching is None:
-            self.watching = set()
+            self.watching = {}
         if _address(target) not in self.watching:
-            self.watching.add(target)
+            self.watching[target] = None
             self.runtime.route(target, Watch(self.address), self.address, SIGNAL)
 
     def unwatch(self, target: Address[Any]) -> None:
         """See `garrick.actor.Actor.unwatch`."""
         if self.watching is not None and _address(target) in self.watching:
-            self.watching.discard(target)
+            del self.watching[target]
             self.runtime.route(target, Unwatch(self.address), self.address, SIGNAL)
 
     def after(self, delay: float, message: Any, period: float | None, keep: bool) -> Timer:

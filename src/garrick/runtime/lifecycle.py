@@ -479,7 +479,7 @@ def _tell(runtime: Runtime, cell: Cell, notice: Notice) -> bool:
     elif isinstance(notice, Terminated):
         if cell.watching is None or notice.actor not in cell.watching:
             return False
-        cell.watching.discard(notice.actor)
+        del cell.watching[notice.actor]
     if cell.state != RUNNING:
         return False
     try:

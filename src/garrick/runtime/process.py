@@ -115,7 +115,12 @@ def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
 def shutdown(runtime: Runtime) -> None:
     """End all actors, parents last; `Runtime.on_shutdown` is called when none is left."""
     runtime.ending = True
-    tops = [cell for cell in runtime.cells.values() if cell.parent.serial == 0 or cell.parent.process != runtime.number]
+    here = (runtime.system, runtime.number)
+    tops = [
+        cell
+        for cell in runtime.cells.values()
+        if cell.parent.serial == 0 or (cell.parent.system, cell.parent.process) != here
+    ]
     for cell in tops:
         runtime.post(runtime.signal, (cell, Stop(reason="stopped"), None))
     if not runtime.cells and not runtime.leaving:
