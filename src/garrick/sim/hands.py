@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from garrick.runtime.ask import Slot
@@ -230,13 +231,17 @@ class Crew:
             self._root = self.running = hand = Hand(None)
             self._until = until
             try:
-                with virtual_sleep(self):
+                with self._sleeping():
                     self._drive(hand)
             finally:
                 self._root = self.running = None
                 self._until = _never
         while self._afterwards:
             self._afterwards.pop(0)()
+
+    def _sleeping(self) -> AbstractContextManager[None]:
+        """What ``time.sleep`` of a handler is meanwhile."""
+        return virtual_sleep(self)
 
     # --- stepping ------------------------------------------------------------------------------------------------------------
 
