@@ -225,6 +225,26 @@ def test_an_interrupt_is_for_the_client_alone(base: Path) -> None:
         assert process.wait(10) == 0
 
 
+def test_a_child_that_the_program_forks_is_no_part_of_it(base: Path) -> None:
+    then = """
+    import os
+    from garrick import GarrickError
+    pid = os.fork()
+    if pid == 0:
+        try:
+            system.ask(victims[0], "from the child", 5)
+        except GarrickError as error:
+            os._exit(7)
+        os._exit(8)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), system.ask(victims[0], "x"), flush=True)
+    system.stop()
+    """
+    with program(base, then=then) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "7 x\n"
+        assert process.wait(10) == 0
+
+
 def test_a_detached_system_survives_its_client(base: Path) -> None:
     with program(base, detached=True) as process:
         process.kill()

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +54,9 @@ class ClientNode:
         admin_pid: pid of the admin.
     """
 
-    def __init__(self, rundir: RunDir, admin: subprocess.Popen[bytes] | None, session: _Session, main: Main | None) -> None:
+    def __init__(
+        self, rundir: RunDir, admin: subprocess.Popen[bytes] | None, session: _Session, main: Main | None
+    ) -> None:
         welcome = session.welcome
         self.name = rundir.name
         self.system: str = welcome["system"]
@@ -87,6 +90,7 @@ class ClientNode:
                 f"the system {self.name!r} did not come up", hint="what its processes printed on stderr says why"
             )
         process.numbers.fetch()
+        os.register_at_fork(after_in_child=_Forked(self))
 
     @property
     def ended(self) -> bool:
@@ -118,10 +122,14 @@ class ClientNode:
             return
         runtime = self.runtime
         runtime.deliver(runtime.address, SIGNAL, SystemLost(self.system, reason, detail), runtime.admin)
-        runtime.post(_end_runtime, runtime)
+        self._end_inboxes()
         self._ended.set()
         if reason != "stopped" and not self._stopping:
             log.error("the system %s has gone: %s", self.system, detail)
+
+    def _end_inboxes(self) -> None:
+        self.runtime.ending = True
+        self.runtime.post(process_signals.shutdown, self.runtime)
 
     # --- the end ----------------------------------------------------------------------------------------------------------
 
@@ -152,8 +160,11 @@ class ClientNode:
         if not self._ended.is_set():
             process.flushed(1.0)
             self._session.goodbye()
+        closed = threading.Event()
+        self.runtime.on_shutdown = closed.set
+        self._end_inboxes()
+        closed.wait(1.0)
         process_signals.abandon(self.runtime)
-        self.runtime.ending = True
         process.links.undeliverable = lambda _raw, _reason: None
         if not self._scheduler.stop(2.0):
             log.warning("a thread of %s is still in user code", self.system)
@@ -168,8 +179,18 @@ class ClientNode:
             remove_if_dead(self._rundir.path)
 
 
-def _end_runtime(runtime: Any) -> None:
-    runtime.ending = True
+class _Forked:
+    """Called in a child that the program forked: the system belongs to the parent, and its threads are not here."""
+
+    def __init__(self, node: ClientNode) -> None:
+        self._node = weakref.ref(node)  # there is no way to unregister
+
+    def __call__(self) -> None:
+        node = self._node()
+        if node is not None:
+            node.runtime.ending = True
+            node._process.links.disown()
+            node._ended.set()
 
 
 class _Session:

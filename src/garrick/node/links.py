@@ -225,6 +225,12 @@ class Links:
         """Bytes that wait, by process."""
         return {number: link.size for number, link in list(self._links.items())}
 
+    def disown(self) -> None:
+        """In a child that the program forked: the sockets are the parent's. Touches no lock, which may be held for ever here."""
+        self._lock = threading.Lock()
+        self._closed = True
+        self._links = {}
+
     def close(self) -> None:
         """End all links; what was not sent is handed back."""
         with self._lock:
