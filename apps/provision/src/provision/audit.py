@@ -42,10 +42,11 @@ BOOTING: Final = frozenset({"start", "reboot"})
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken promise: its kind, and the particulars for a person."""
+    """One broken promise: its kind, and the particulars for a person; ``state``: of the action that it is about."""
 
     kind: str
     text: str
+    state: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
@@ -148,7 +149,7 @@ def _once(claims: Sequence[Claim], journals: Mapping[str, Sequence[Entry]]) -> I
         for pos, what in effects(claim.steps):
             key = (claim.id, pos, what)
             if begun[key] > 1:
-                yield Violation("repeated effect", f"{what} of {claim}, {begun[key]} times")
+                yield Violation("repeated effect", f"{what} of {claim}, {begun[key]} times", claim.state)
             if claim.state == "succeeded" and not begun[key]:
                 yield Violation("missing effect", f"{what} of {claim}")
             elif claim.state == "succeeded" and not good[key]:

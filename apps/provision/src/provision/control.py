@@ -101,10 +101,10 @@ class Control(Actor):
         self.every(SWEEP_SECONDS, Sweep())
         self.send(self.address, Sweep())
 
-    def stopping(self, reason: str) -> None:  # noqa: ARG002 (the hook's signature)
+    def stopping(self, reason: str) -> None:
         self.store.close()
 
-    def restarting(self, error: BaseException) -> None:  # noqa: ARG002 (the hook's signature)
+    def restarting(self, error: BaseException) -> None:
         self.store.close()
 
     # -------------------------------------------------------------------------------------------------------- what may run
@@ -275,6 +275,8 @@ class Control(Actor):
             for action_id in self.store.fail_running_on_host(host):
                 if run := self.runs.get(action_id):
                     self.forget(run)
+        elif message.reason == "refused":
+            self.log.debug("host %s is not there: %s", host, message.detail)
         else:
             self.log.warning("the gate of host %s ended: %s %s", host, message.reason, message.detail)
             self.store.host_unready(host)

@@ -307,7 +307,8 @@ class Dispatch(Store):
         """The host's gate has ended, its system has not: nothing new is claimed for it until its gate is there again."""
         with self._write() as db:
             self._fence()
-            db.execute("UPDATE host SET state = 'expected' WHERE name = ?", (host,))
+            # A lost host stays lost, however often a new gate is refused, until one reports.
+            db.execute("UPDATE host SET state = 'expected' WHERE name = ? AND state = 'up'", (host,))
 
     def fail_running_on_host(self, host: str) -> list[int]:
         """The host was lost: one transaction ends what ran there and lets the rest wait with a reason.

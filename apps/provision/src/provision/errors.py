@@ -59,3 +59,15 @@ class PoolExhausted(ProvisionError):
     """The pool has no free address left."""
 
     code = "GAR-7006"
+
+
+class SystemFailed(ProvisionError):
+    """A system did not come up, or ended without being told to."""
+
+    code = "GAR-7007"
+
+
+class NotInTime(ProvisionError):
+    """What was waited for did not happen in the time that it may take."""
+
+    code = "GAR-7008"

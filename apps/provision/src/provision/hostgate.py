@@ -107,10 +107,10 @@ class ServerGate(Actor):
         self.driver = ProcessDriver(directory, keeper=keeper)
         self.journal = Journal(Path(directory) / "journal.jsonl", server)
 
-    def stopping(self, reason: str) -> None:  # noqa: ARG002 (the hook's signature)
+    def stopping(self, reason: str) -> None:
         self.journal.close()
 
-    def restarting(self, error: BaseException) -> None:  # noqa: ARG002 (the hook's signature)
+    def restarting(self, error: BaseException) -> None:
         self.journal.close()
 
     @on

@@ -87,3 +87,8 @@ def reasons(store: Store) -> dict[str, int]:
 def steps_done(store: Store) -> int:
     """How many steps have been done."""
     return int(store.rows("SELECT COUNT(*) FROM action_step WHERE state = 'done'")[0][0])
+
+
+def number(count: int, noun: str) -> str:
+    """``1 server``, ``2 servers``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
