@@ -55,7 +55,7 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
         if sender is not None:
             runtime.route(sender, status(runtime), runtime.address, REPLY)
     elif isinstance(message, Shutdown):
-        shutdown(runtime)
+        shutdown(runtime, message.grace, sender)
     elif isinstance(message, Told):
         pass  # an inbox of the program has ended
     else:
@@ -112,8 +112,14 @@ def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
     runtime.give_up_held(hit, reason)
 
 
-def shutdown(runtime: Runtime) -> None:
-    """End all actors, parents last; `Runtime.on_shutdown` is called when none is left."""
+def shutdown(runtime: Runtime, grace: float | None = None, requester: Address[Any] | None = None) -> None:
+    """End all actors, parents last; `Runtime.on_shutdown` is called when none is left.
+
+    Args:
+        runtime: whose.
+        grace: after so many seconds `Runtime.on_shutdown` is called in any case; None: never.
+        requester: is told then what is left.
+    """
     runtime.ending = True
     here = (runtime.system, runtime.number)
     tops = [
@@ -125,16 +131,31 @@ def shutdown(runtime: Runtime) -> None:
         runtime.post(runtime.signal, (cell, Stop(reason="stopped"), None))
     if not runtime.cells and not runtime.leaving:
         runtime.on_shutdown()
+    elif grace is not None:
+        runtime.timers.arm(runtime.clock.now() + grace, lambda: _give_up(runtime, requester))
+
+
+def _give_up(runtime: Runtime, requester: Address[Any] | None) -> None:
+    if runtime.cells or runtime.leaving:
+        if requester is not None:
+            runtime.route(requester, left(runtime), runtime.address, REPLY)
+        runtime.on_shutdown()
+
+
+def left(runtime: Runtime) -> list[str]:
+    """The actors that have not ended, as text."""
+    return [f"{cell_class(cell)} {cell.address}: {cell.whereabouts()}" for cell in list(runtime.cells.values())]
 
 
 def abandon(runtime: Runtime) -> list[str]:
     """The process ends now: pending asks fail; returns the actors that had not ended, as text."""
+    texts = left(runtime)
     runtime.abandoned = True
     # Asks within the process are not in the table: they are found at those who wait.
     waits = [slot for cell in list(runtime.cells.values()) for slot in tuple(cell.waits)]
     for slot in (*list(runtime.slots.values()), *list(runtime.waiting), *waits):
         slot.gone("system stopped", outcome_unknown=True)
-    return [f"{cell_class(cell)} {cell.address}: {cell.whereabouts()}" for cell in list(runtime.cells.values())]
+    return texts
 
 
 def cell_class(cell: Cell) -> str:

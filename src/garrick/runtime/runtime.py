@@ -196,7 +196,9 @@ class Runtime:
         lane, control, signal = self.lane, self.control, self.signal
         batch = [lane.popleft() for _ in range(len(lane))]
         counts: Counter[Cell] = Counter(envelope[0] for envelope in batch)
-        hot = {cell for cell, count in counts.items() if count > BURST and cell is not control and cell.state == RUNNING}
+        hot = {
+            cell for cell, count in counts.items() if count > BURST and cell is not control and cell.state == RUNNING
+        }
         kept = []
         for envelope in batch:
             cell = envelope[0]
