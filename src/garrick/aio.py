@@ -77,7 +77,7 @@ class AsyncActorSystem:
         slot.target = address
         if address._cell is None:
             slot.expose()
-        await slot.wait_async()
+        await self._wait(slot)
         return address
 
     def send(self, target: Address[Any], message: Any) -> None:
@@ -91,7 +91,7 @@ class AsyncActorSystem:
     async def ask(self, target: Address[Any], message: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
         """See ActorSystem.ask."""
         self.system._check()
-        return await self.system._runtime.ask(target, message, timeout)
+        return await self._wait(self.system._runtime.ask(target, message, timeout)._slot)
 
     async def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT) -> None:
         """See ActorSystem.stop_actor."""
@@ -101,21 +101,33 @@ class AsyncActorSystem:
         runtime.route(target, Stop(notify=slot.address), None, SIGNAL)
         if target._cell is None:
             slot.expose()
-        await slot.wait_async()
+        await self._wait(slot)
 
     async def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> Address[Any] | None:
         """See ActorSystem.lookup."""
         self.system._check()
         runtime = self.system._runtime
-        found: Address[Any] | None = await runtime.ask(runtime.admin, Lookup(name), timeout, kind=SIGNAL)
+        found: Address[Any] | None = await self._wait(
+            runtime.ask(runtime.admin, Lookup(name), timeout, kind=SIGNAL)._slot
+        )
         return found
 
     async def status(self, timeout: float = 5.0) -> dict[str, Any]:
         """See ActorSystem.status."""
         self.system._check()
         runtime = self.system._runtime
-        found: dict[str, Any] = await runtime.ask(runtime.admin, StatusWanted(), timeout, kind=SIGNAL)
+        found: dict[str, Any] = await self._wait(runtime.ask(runtime.admin, StatusWanted(), timeout, kind=SIGNAL)._slot)
         return found
+
+    async def _wait(self, slot: Slot) -> Any:
+        if self._base != "sim":
+            return await slot.wait_async()
+        # Waiting is what drives a simulated system, and its time is not the time of the caller's loop.
+        try:
+            return await asyncio.to_thread(slot.wait)
+        except asyncio.CancelledError:
+            slot.cancel()
+            raise
 
     async def stop(self, grace: float = 5.0) -> list[str]:
         """See ActorSystem.stop."""
