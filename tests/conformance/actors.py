@@ -139,7 +139,7 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
-# --- plain actors ------------------------------------------------------------------------------------------------------
+# --- plain actors ----------------------------------------------------------------------------------------------------
 
 
 class Echo(Actor):
@@ -275,7 +275,7 @@ class Parent(Actor):
             self.send(self.observer, what)
 
 
-# --- asks and replies ----------------------------------------------------------------------------------------------------
+# --- asks and replies ------------------------------------------------------------------------------------------------
 
 
 class Answers(Actor):
@@ -406,7 +406,7 @@ class Canceller(Actor):
         return "an answer"
 
 
-# --- order -----------------------------------------------------------------------------------------------------------------
+# --- order -----------------------------------------------------------------------------------------------------------
 
 
 class Burst(Actor):
@@ -432,6 +432,24 @@ class Burst(Actor):
         return target
 
 
+class Hasty(Actor):
+    """Asks right behind something else."""
+
+    @on
+    def run(self, message: str) -> Any:
+        child = self.spawn(Recorder)
+        if message != "spawn":
+            assert self.ask(child, Get()).result() == []
+        if message == "send":
+            self.send(child, 1)
+        if message == "stop":
+            self.stop(child)
+        try:
+            return self.ask(child, Get()).result()
+        except AskError as error:
+            return error
+
+
 class SlowStart(Recorder):
     """Takes its time to be created."""
 
@@ -440,7 +458,7 @@ class SlowStart(Recorder):
         self.opened = gate.wait()
 
 
-# --- ends ----------------------------------------------------------------------------------------------------------------------
+# --- ends ------------------------------------------------------------------------------------------------------------
 
 
 class Node(Actor):
@@ -524,7 +542,7 @@ class BringsUpLate(Actor):
         self.spawn(Node, self.observer, "late child")
 
 
-# --- supervision -------------------------------------------------------------------------------------------------------------------
+# --- supervision -----------------------------------------------------------------------------------------------------
 
 
 class Counter(Actor):
@@ -701,7 +719,7 @@ class NoticeByReceive(Actor):
             self.seen.append(type(message).__name__)
 
 
-# --- timers ---------------------------------------------------------------------------------------------------------------------------
+# --- timers ----------------------------------------------------------------------------------------------------------
 
 
 class Clockwork(Actor):
@@ -747,7 +765,7 @@ class Clockwork(Actor):
         return "accepted"
 
 
-# --- dispatch ---------------------------------------------------------------------------------------------------------------------------
+# --- dispatch --------------------------------------------------------------------------------------------------------
 
 
 class Animal:
@@ -785,7 +803,7 @@ class Dispatcher(Actor):
         return "dog"
 
     @on
-    def number(self, message: float) -> str:
+    def number(self, message: int | range) -> str:
         return "number"
 
     @on
@@ -846,7 +864,7 @@ class BadAnnotationParent(BadAnnotation):
         self.send(sender, self.child)
 
 
-# --- async and blocking ---------------------------------------------------------------------------------------------------------------
+# --- async and blocking ----------------------------------------------------------------------------------------------
 
 
 class Async(Actor):
@@ -1029,7 +1047,7 @@ class Dies(Actor):
         os._exit(7)
 
 
-# --- addresses and facts ------------------------------------------------------------------------------------------------------------------
+# --- addresses and facts ---------------------------------------------------------------------------------------------
 
 
 class Directory(Actor):
@@ -1114,7 +1132,7 @@ class Misuse(Actor):
         self.reply(message)
 
 
-# --- capabilities ---------------------------------------------------------------------------------------------------------------------------
+# --- capabilities ----------------------------------------------------------------------------------------------------
 
 
 @requires("db", zone="active")
@@ -1146,7 +1164,7 @@ class ChecksItself(Actor):
         return "enough"
 
 
-# --- between processes -----------------------------------------------------------------------------------------------------------------------
+# --- between processes -----------------------------------------------------------------------------------------------
 
 
 class Payload:

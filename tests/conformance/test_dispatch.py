@@ -31,7 +31,7 @@ CASES = [
     (Dog(), "dog"),
     (Puppy(), "dog"),
     (1, "number"),
-    (1.5, "number"),
+    (range(3), "number"),
     (True, "number"),
     (["a"], "list"),
     ([1, 2], "list"),
@@ -47,7 +47,7 @@ def test_the_most_specific_handler_takes_the_message(system: ActorSystem, messag
     assert system.ask(system.spawn(Dispatcher), message) == handler
 
 
-@pytest.mark.parametrize("message", ["text", b"bytes", (1,), {1}])
+@pytest.mark.parametrize("message", ["text", b"bytes", (1,), 1.5])
 def test_what_no_handler_names_is_unhandled(system: ActorSystem, message: Any) -> None:
     with pytest.raises(ActorGone, match="unhandled"):
         system.ask(system.spawn(Dispatcher), message)

@@ -257,7 +257,7 @@ def test_system_exit_ends_the_actor_and_nobody_else(system: ActorSystem, inbox: 
 
 def test_system_exit_while_answering_an_ask_fails_the_ask(system: ActorSystem) -> None:
     actor = system.spawn(Quitter)
-    with pytest.raises(Exception, match="SystemExit|failed"):
+    with pytest.raises(Exception, match=r"SystemExit|failed"):
         system.ask(actor, "leave")
     with pytest.raises(ActorGone, match="failed"):
         system.ask(actor, "are you there?")

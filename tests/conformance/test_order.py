@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem, Address
+from garrick import ActorGone, ActorSystem, Address
 from garrick.inbox import Inbox
 from tests.conformance.actors import (
     Async,
@@ -15,6 +15,7 @@ from tests.conformance.actors import (
     Echo,
     Gate,
     Get,
+    Hasty,
     Make,
     Parent,
     Pass,
@@ -119,3 +120,11 @@ def test_a_child_and_its_parent_talk_in_order(system: ActorSystem, inbox: Inbox)
     for number in range(100):
         inbox.send(child, number)
     assert [inbox.receive(10) for _ in range(100)] == list(range(100))
+
+
+def test_an_ask_right_behind_a_spawn_a_send_or_a_stop_does_not_overtake_it(system: ActorSystem) -> None:
+    actor = system.spawn(Hasty)
+    for _ in range(20):
+        assert system.ask(actor, "spawn") == []
+        assert system.ask(actor, "send") == [1]
+        assert isinstance(system.ask(actor, "stop"), ActorGone)

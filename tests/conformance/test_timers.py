@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from garrick import ActorSystem
 from garrick.inbox import Inbox
 from tests.conformance.actors import Clockwork
@@ -35,7 +37,7 @@ def test_every_repeats_until_cancelled(system: ActorSystem, inbox: Inbox) -> Non
     actor = system.spawn(Clockwork, inbox.address)
     system.send(actor, ("every", 0.02, "tick"))
     times = [inbox.receive(10)[1] for _ in range(4)]
-    assert all(later > earlier for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(times))
     assert times[3] >= 0.08
     system.send(actor, None)
     ticks = system.ask(actor, 0.0)
