@@ -95,6 +95,7 @@ def test_a_taken_name_is_refused() -> None:
 
 
 def test_missing_credentials_are_told() -> None:
+    pytest.importorskip("nats", reason="the extra `cluster` is not installed")
     with node("--name", "h1", "--credentials", "/nowhere/h1.creds") as process:
         assert process.wait(10) == 1
         assert process.stderr is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from garrick.node.mainmodule import Bodies
+from garrick.node.mainmodule import Bodies, _names_main
 from tests.node.conftest import processes_of
 
 pytestmark = pytest.mark.processes
@@ -206,6 +207,18 @@ if __name__ == "__main__":
     assert done.stdout == "UndecodableMessage True\nBadActorClass\nhello you\n", done.stderr + done.stdout
 
 
-def test_texts_that_mention_main_are_not_taken_for_classes() -> None:
+@pytest.mark.parametrize("text", ["say __main__", "__main__", "__main__ x", ["__main__", "x"], {"__main__": "__main__"}])
+def test_texts_that_mention_main_are_not_taken_for_classes(text: object) -> None:
     bodies = Bodies(None, None, program=True)
-    assert bodies.dumps("say __main__", foreign=False)[1] is None
+    body, main = bodies.dumps(text, foreign=False)
+    assert (pickle.loads(body), main) == (text, None)
+    assert not _names_main(body)
+
+
+def test_classes_of_main_are_found_also_the_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = type("First", (), {"__module__": "__main__"}), type("Second", (), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "First", first, raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "Second", second, raising=False)
+    assert _names_main(pickle.dumps(["__main__", Path, second], 5))
+    assert _names_main(pickle.dumps({"x": (1, first, second)}, 5))
+    assert not _names_main(pickle.dumps([Path, OSError], 5))

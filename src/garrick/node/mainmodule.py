@@ -219,8 +219,18 @@ def _by_value(message: object) -> bytes | None:
 
 
 def _names_main(body: bytes) -> bool:
-    """Whether something in the body is looked up in ``__main__`` (a text of a user that says so counts as well)."""
-    return any(
-        argument == "__main__" or (isinstance(argument, str) and argument.startswith("__main__ "))
-        for _, argument, _ in pickletools.genops(body)
-    )
+    """Whether something in the body is looked up in ``__main__``; a text of a user that contains the word does not count."""
+    pushed: list[Any] = [None, None]
+    memo: list[Any] = []
+    for operation, argument, _ in pickletools.genops(body):
+        if operation.name == "MEMOIZE":
+            memo.append(pushed[-1])
+        elif operation.name == "STACK_GLOBAL":
+            if pushed[-2] == codec.MAIN:
+                return True
+            pushed.append(None)
+        elif operation.name in {"BINGET", "LONG_BINGET"}:
+            pushed.append(memo[argument])
+        else:
+            pushed.append(argument if isinstance(argument, str) else None)
+    return False
