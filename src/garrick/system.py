@@ -6,6 +6,7 @@ Owns the choice of the base and the program's point of view (it is outside of al
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -34,6 +35,13 @@ BASES = {
 
 DEFAULT_TIMEOUT = 30.0
 
+_made_up = itertools.count(1)
+
+
+def _made_up_name() -> str:
+    number = next(_made_up)
+    return f"system-{os.getpid()}" if number == 1 else f"system-{os.getpid()}-{number}"
+
 
 class ActorSystem:
     """A running actor system as a program uses it.
@@ -45,7 +53,8 @@ class ActorSystem:
             deterministic, virtual time).
         name: of the system, unique for this user on this machine; made up when None.
         capabilities: what actors can require; keys to any picklable values.
-        options: further options of the base: ``workers=`` and ``detached=`` for multiprocess, ``seed=`` for sim.
+        options: further options of the base. ``multiprocess``: ``workers=`` (processes), ``detached=`` (goes on without this
+            program), ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``.
 
     Raises:
         InvalidArgument: there is no such base or option.
@@ -64,7 +73,8 @@ class ActorSystem:
         if module is None:
             raise InvalidArgument(f"there is no base {base!r}", hint=f"bases are {', '.join(map(repr, BASES))}")
         if name is None:
-            name = f"{base}-{os.getpid()}"
+            # Only processes on one machine have to tell systems apart by name; a simulated one must be the same every time.
+            name = _made_up_name() if base == "multiprocess" else base
         if not name or not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidArgument(f"{name!r} is no name for a system", hint="letters, digits, '-' and '_' only")
         start = importlib.import_module(module).start
