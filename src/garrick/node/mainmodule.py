@@ -229,7 +229,7 @@ def _names_main(body: bytes) -> bool:
             if pushed[-2] == codec.MAIN:
                 return True
             pushed.append(None)
-        elif operation.name in {"BINGET", "LONG_BINGET"}:
+        elif isinstance(argument, int) and operation.name in {"BINGET", "LONG_BINGET"}:
             pushed.append(memo[argument])
         else:
             pushed.append(argument if isinstance(argument, str) else None)
