@@ -218,8 +218,9 @@ def test_an_interrupt_is_for_the_client_alone(base: Path) -> None:
         system.stop()
     """
     with program(base, then=then) as process:
-        for member in [process.pid, *(p.pid for p in processes_of(base) if p.pid != process.pid)]:
-            os.kill(member, signal.SIGINT)  # as a terminal does
+        others = [member.pid for member in processes_of(base) if member.pid != process.pid]
+        for pid in [*others, process.pid]:  # as a terminal does; the client last, since it ends the others then
+            os.kill(pid, signal.SIGINT)
         assert process.stdout is not None
         assert process.stdout.readline() == "7\n"
         assert process.wait(10) == 0
