@@ -1,0 +1,1 @@
+"""The Thespian API on top of Garrick. Programs import `thespian.actors`; this package itself offers nothing."""

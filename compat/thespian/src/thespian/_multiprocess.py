@@ -1,0 +1,140 @@
+"""The bases with a process for every actor: TCP and UDP, which go on when the program ends, and Queue, which does not.
+
+Owns how a system is found: its name says the kind and the Admin Port, and Garrick keeps a private directory for each name. The names of the
+transports are upstream's; all use Garrick's links.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import threading
+import time
+import weakref
+from typing import Any, ClassVar
+
+from garrick.errors import GarrickError, MissingMainGuard, NoSuchSystem, SystemExists
+from garrick.node import client
+from garrick.runtime.signals import Lookup
+from garrick.system import ActorSystem
+from garrick.wire.envelope import SIGNAL
+from thespian._address import PREFIX, ActorAddress
+from thespian._base import Base
+from thespian._capabilities import add_own, other_leader
+from thespian._errors import (
+    ActorSystemFailure,
+    ActorSystemRequestTimeout,
+    ActorSystemStartupFailure,
+    InvalidActorAddress,
+)
+from thespian._host import Setting
+
+START_SECONDS = 11.0
+TELL_SECONDS = 60.0
+SHUTDOWN_SECONDS = 10.0
+CAPABILITY_SECONDS = 5.0
+PAUSE = 0.1
+
+_count = itertools.count(1)
+_held: weakref.WeakSet[ProcessBase] = weakref.WeakSet()
+
+
+class ProcessBase(Base):
+    """See the module."""
+
+    version: ClassVar[int]
+    _node: client.ClientNode
+
+    def __init__(self, capabilities: dict[str, Any], logDefs: Any = None) -> None:
+        add_own(capabilities, self.name, self.version)
+        self._node = self._find(capabilities)
+        system = ActorSystem.__new__(ActorSystem)
+        system._adopt(self._node)
+        super().__init__(system, Setting("process", logDefs))
+        _held.add(self)
+
+    def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
+        raise NotImplementedError
+
+    def sent(self) -> None:
+        """See Base: returns when the kernel has all that was sent."""
+        process = self._node._process
+        if process.links.pending and not process.flushed(TELL_SECONDS):
+            raise ActorSystemRequestTimeout(f"what was sent was not taken within {TELL_SECONDS:g} s")
+
+    def update_capability(self, key: str, value: Any) -> None:
+        """See Base."""
+        self.system.set_capability(key, value)
+        runtime = self.system._runtime
+        try:
+            # The admin answers behind the view that it sends because of the change.
+            runtime.ask(runtime.admin, Lookup(""), CAPABILITY_SECONDS, kind=SIGNAL).result()
+        except TimeoutError as error:
+            raise ActorSystemRequestTimeout(f"{key!r} was not changed within {CAPABILITY_SECONDS:g} s") from error
+        except GarrickError as error:
+            raise ActorSystemFailure(f"{key!r} was not changed: {error}") from error
+        seen = threading.Event()
+        runtime.post(lambda _: seen.set(), None)
+        seen.wait(CAPABILITY_SECONDS)
+
+    def shutdown(self) -> None:
+        """See Base; also when another program started the system."""
+        self._node.shutdown(SHUTDOWN_SECONDS)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the system; a detached one goes on."""
+        _held.discard(self)
+        self.system.stop(SHUTDOWN_SECONDS)
+
+
+class DetachedBase(ProcessBase):
+    """A system that is found by its Admin Port and goes on until somebody shuts it down."""
+
+    kind: ClassVar[str]
+    default_port: ClassVar[int]
+
+    def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
+        port = int(capabilities.get("Admin Port", self.default_port))
+        leader = other_leader(capabilities, port)
+        if leader is not None:
+            raise ActorSystemStartupFailure(
+                f"this system would have to join the convention of {leader}, and joining is not offered yet"
+            )
+        name = f"{PREFIX}{self.kind}-{port}"
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                try:
+                    return client.attach(name)
+                except NoSuchSystem:
+                    return client.start(name, capabilities, workers=1, detached=True)
+            except MissingMainGuard:
+                raise
+            except GarrickError as error:
+                # Another program is starting or ending it just now, perhaps.
+                if time.monotonic() > deadline or not isinstance(error, (NoSuchSystem, SystemExists)):
+                    admin = ActorAddress(f"({'T' if self.kind == 'tcp' else 'UDP'}|:{port})")
+                    raise InvalidActorAddress(admin, f"not a valid or useable ActorSystem Admin: {error}") from error
+            time.sleep(PAUSE)
+
+
+class OwnedBase(ProcessBase):
+    """A system that belongs to the program, and ends with it."""
+
+    def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
+        name = f"{PREFIX}queue-{os.getpid()}-{next(_count)}"
+        try:
+            return client.start(name, capabilities, workers=1)
+        except MissingMainGuard:
+            raise
+        except GarrickError as error:
+            admin = ActorAddress(str(capabilities.get("Admin Address", "ThespianQ")))
+            raise InvalidActorAddress(admin, f"not a valid or useable ActorSystem Admin: {error}") from error
+
+
+@atexit.register
+def _leave_all() -> None:
+    for base in list(_held):
+        base.leave()
