@@ -184,7 +184,11 @@ def _run(options: argparse.Namespace, console: Console, directory: Path) -> int:
     console.print()
     show_claims(console, checked)
     broken = sum(bool(claim.broken) for claim in checked)
-    verdict = f"{broken} of {len(checked)} claims are broken" if broken else f"all {len(checked)} claims hold"
+    verdict = (
+        f"{broken} of {len(checked)} claims {'is' if broken == 1 else 'are'} broken"
+        if broken
+        else f"all {len(checked)} claims hold"
+    )
     console.print(f"\n{verdict}, after {time.monotonic() - began:.0f} s", style="bold red" if broken else "bold green")
     return BROKEN if broken else OK
 

@@ -26,6 +26,7 @@ import psutil
 
 from garrick.engine.identity import create_convention, issue, save_credentials
 from garrick.engine.nats.server import free_port
+from garrick.node.rundir import base_directory, sweep
 from provision.drivers.process import GUEST
 from provision.errors import SystemFailed
 from provision.processes import Identity, alive, identity
@@ -158,7 +159,9 @@ class Convention:
         """
         hosts = [system for system in self._processes if system != APP]
         stubborn = self._end(hosts, signal.SIGTERM, seconds)
-        return stubborn + self._end([s for s in self._processes if s == APP], signal.SIGTERM, seconds)
+        stubborn += self._end([s for s in self._processes if s == APP], signal.SIGTERM, seconds)
+        sweep(base_directory())  # a system that was killed could not remove its run directory
+        return stubborn
 
     def _end(self, systems: list[str], how: signal.Signals, seconds: float = STOP_SECONDS) -> list[str]:
         for system in systems:
