@@ -181,7 +181,10 @@ def _most_telling(actions: list[views.ActionView], rows: int) -> list[views.Acti
     """As many as fit: some of each sort, so that none hides the others; then what has ended last."""
     chosen = []
     for state, share in (("running", 2), ("failed", 4), ("queued", 4)):
-        chosen += [action for action in actions if action.state == state][: max(1, rows // share)]
+        sort = [action for action in actions if action.state == state]
+        # Those that wait for more than their turn first.
+        sort.sort(key=lambda action: action.reason_code == "queued")
+        chosen += sort[: max(1, rows // share)]
     return (chosen + [action for action in actions if action.state == "succeeded"])[:rows]
 
 
