@@ -65,6 +65,9 @@ class ManagementServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None:
+            writer.close()  # it was being accepted while the server closed
+            return
         if len(self._connections) >= MAX_CONNECTIONS or _uid_of(writer) not in {os.getuid(), 0}:
             log.warning("a management connection was refused: too many, or of another user")
             writer.close()
