@@ -41,6 +41,11 @@ def requirements_of(cls: type | None, extra: Mapping[str, Any] | None = None) ->
     return wanted
 
 
+def is_demanding(cls: type, extra: Mapping[str, Any] | None = None) -> bool:
+    """Whether there is anything that a system may lack for this class."""
+    return bool(extra) or hasattr(cls, _ATTRIBUTE) or hasattr(cls, "can_run_on")
+
+
 def missing(wanted: Mapping[str, Any], capabilities: Capabilities) -> tuple[str, ...]:
     """The requirements that ``capabilities`` don't meet, each as text for a person; empty when all are met."""
     lacking = []

@@ -30,12 +30,14 @@ from garrick.errors import (
     HandlerFailed,
     InvalidArgument,
     NameTaken,
+    NoCapableSystem,
     SpawnFailed,
 )
 from garrick.messages import ChildExited, Notice, Poisoned, Terminated
+from garrick.requirements import is_demanding, missing, requirements_of
 from garrick.runtime import deadlock
 from garrick.runtime.ask import Slot
-from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
+from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STARTING, STOPPING, Cell
 from garrick.runtime.signals import (
     Chase,
     Lookup,
@@ -153,11 +155,30 @@ def name_answered(runtime: Runtime, answer: NameAnswer) -> bool:
 def _construct(cell: Cell, _context: Any) -> Actor:
     spec = cell.spec
     cls = resolve_class(spec.actor_class)
+    if cell.state == STARTING and is_demanding(cls, spec.requires):
+        _check_fit(cell, cls)
     actor = cls.__new__(cls)
     actor._cell = cell
     actor.address = cell.address
     actor.__init__(*spec.args, **spec.kwargs)  # type: ignore[misc]
     return actor
+
+
+def _check_fit(cell: Cell, cls: type[Actor]) -> None:
+    # The spawner chose by what it knew, which may have been out of date.
+    runtime = cell.runtime
+    lacking = missing(requirements_of(cls, cell.spec.requires), runtime.capabilities)
+    check = getattr(cls, "can_run_on", None)
+    if not lacking and check is not None:
+        try:
+            lacking = () if check(runtime.capabilities) else ("what can_run_on wants",)
+        except Exception as error:
+            lacking = (f"what can_run_on wants, which raised {describe(error)}",)
+    if lacking:
+        raise NoCapableSystem(
+            f"system {runtime.system.partition('@')[0]!r} can no longer run {cls.__qualname__}; it lacks {', '.join(lacking)}",
+            hint="it had what is required when it was chosen; spawn the actor again",
+        )
 
 
 def _constructed(runtime: Runtime, cell: Cell, context: Any, actor: Any, error: BaseException | None) -> bool:
@@ -179,7 +200,7 @@ def _call_started(cell: Cell, _context: Any) -> Any:
 def _start_failed(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
     # There is no instance that `stopping` could be called on, but children and timers that the constructor has made.
     cell.actor = None
-    return begin_stop(runtime, cell, "failed", error)
+    return begin_stop(runtime, cell, "refused" if isinstance(error, NoCapableSystem) else "failed", error)
 
 
 def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: BaseException | None) -> bool:
@@ -538,7 +559,12 @@ def picklable(message: Any, cause: BaseException) -> Any:
 
 def class_name(cell: Cell) -> str:
     """The name of an actor's class, for a person."""
-    cls = cell.spec.actor_class
+    return spec_class(cell.spec)
+
+
+def spec_class(spec: Spec) -> str:
+    """As `class_name`, of an actor that is still to be made."""
+    cls = spec.actor_class
     return cls if isinstance(cls, str) else cls.__qualname__
 
 

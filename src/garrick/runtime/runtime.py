@@ -499,6 +499,11 @@ class Runtime:
             if self.ending:
                 raise SystemStopped(f"the actor system {self.system} is ending")
             system, process = self.placement(spec.actor_class, spec.requires, self)
+            if spec.isolation == "process" and system != self.system:
+                raise InvalidArgument(
+                    f"{lifecycle.spec_class(spec)} would run in system {system.partition('@')[0]!r}, where no process can be given to it",
+                    hint="spawn an ordinary parent there, which spawns it with isolation='process'",
+                )
         except GarrickError as error:
             refusal = error
         here = refusal is not None or (system == self.system and process == self.number and spec.isolation != "process")
