@@ -15,10 +15,14 @@ from garrick import ActorSystem
 from garrick.inbox import Inbox
 from garrick.runtime.async_lane import _new_loop
 from garrick.system import BASES
-from tests.conformance import leftovers
+from tests.conformance import conventions, leftovers
 from tests.conformance.actors import Gate
 
 Start = Callable[..., ActorSystem]
+
+SIMULATED = {"sim", "sim-convention"}
+"""Bases that run in virtual time, driven by the program's thread."""
+CONVENTIONS = {"convention", "sim-convention"}
 
 _numbers = count(1)
 
@@ -30,12 +34,38 @@ def _exists(module: str) -> bool:
         return False
 
 
-EXISTING = [base for base, module in BASES.items() if _exists(module)]
-PARAMETERS = [pytest.param(base, marks=[pytest.mark.processes] if base == "multiprocess" else []) for base in EXISTING]
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in (
+        "one_system(reason): makes no sense over two systems of a convention",
+        "real_time(reason): makes no sense where the program's own thread runs the handlers",
+        "over(*bases): only over these",
+    ):
+        config.addinivalue_line("markers", marker)
+
+
+# What is not there yet is not in the list; nothing is skipped.
+EXISTING = [*(base for base, module in BASES.items() if _exists(module)), *sorted(CONVENTIONS)]
+WITH_PROCESSES = {"multiprocess", "convention"}
 
 
 def pytest_report_header() -> str:
     return f"bases of the conformance suite: {', '.join(EXISTING)}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "base" not in metafunc.fixturenames:
+        return
+    marked = metafunc.definition.get_closest_marker
+    over = marked("over")
+    bases = [
+        base
+        for base in EXISTING
+        if (over is None or base in over.args)
+        and not (marked("one_system") and base in CONVENTIONS)
+        and not (marked("real_time") and base in SIMULATED)
+    ]
+    marks = {base: [pytest.mark.processes] if base in WITH_PROCESSES else [] for base in bases}
+    metafunc.parametrize("base", [pytest.param(base, marks=marks[base]) for base in bases], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,16 +75,7 @@ def _before_all_tests() -> None:
     _new_loop().close()
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """After every test: no thread, process, descriptor or directory more than before."""
-    before = leftovers.Belongings.now()
-    yield
-    left = leftovers.gone(before)
-    assert left == [], "the test left something behind"
-
-
-@pytest.fixture(params=PARAMETERS)
+@pytest.fixture
 def base(request: pytest.FixtureRequest) -> str:
     """The base that the test runs on."""
     found: str = request.param
@@ -62,21 +83,79 @@ def base(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def start(base: str, nothing_is_left: None) -> Iterator[Start]:
+def simulated(base: str) -> bool:
+    """Whether the program's own thread runs the handlers, in virtual time."""
+    return base in SIMULATED
+
+
+@pytest.fixture
+def copies(base: str) -> bool:
+    """Whether messages between the program and its actors are copied."""
+    return base not in {"local", "sim"}
+
+
+@pytest.fixture(scope="session")
+def _conventions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], conventions.Convention]]:
+    """The real convention, started once: that takes longer than most tests."""
+    made: list[conventions.Convention] = []
+
+    def get() -> conventions.Convention:
+        if not made:
+            made.append(conventions.real(tmp_path_factory.mktemp("convention")))
+        return made[0]
+
+    yield get
+    assert [text for convention in made for text in convention.stop()] == []
+
+
+@pytest.fixture
+def _shared(request: pytest.FixtureRequest) -> conventions.Convention | None:
+    """The real convention, if the test is about it; up before anybody looks at what there is."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is None or callspec.params.get("base") != "convention":
+        return None
+    found: conventions.Convention = request.getfixturevalue("_conventions")()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(_shared: conventions.Convention | None) -> Iterator[None]:
+    """After every test: no thread, process, descriptor or directory more than before."""
+    before = leftovers.Belongings.now()
+    yield
+    left = leftovers.gone(before)
+    assert left == [], "the test left something behind"
+
+
+@pytest.fixture
+def start(base: str, nothing_is_left: None, _shared: conventions.Convention | None, tmp_path: Path) -> Iterator[Start]:
     """Start a system of the base; what the test does not stop itself is stopped, and must end by itself."""
     systems: list[ActorSystem] = []
 
     def make(**options: Any) -> ActorSystem:
+        if base == "convention" and not options:
+            assert _shared is not None
+            return _shared
         options.setdefault("name", f"conf-{os.getpid()}-{next(_numbers)}")
         if base == "multiprocess":
             options.setdefault("workers", 2)
-        system = ActorSystem(base, **options)
+        if base == "convention":
+            folder = tmp_path / f"convention-{len(systems)}"
+            folder.mkdir()
+            options.pop("name")
+            system: ActorSystem = conventions.real(folder, **options)
+        elif base == "sim-convention":
+            system = conventions.simulated(**options)
+        else:
+            system = ActorSystem(base, **options)
         systems.append(system)
         return system
 
     yield make
     abandoned = [text for system in systems if system._stopped is None for text in system.stop()]
     assert abandoned == []
+    if _shared is not None:
+        _shared.clear()
 
 
 @pytest.fixture

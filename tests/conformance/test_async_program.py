@@ -11,6 +11,8 @@ import pytest
 from garrick import AsyncActorSystem, HandlerFailed, NameTaken, SystemStopped
 from tests.conformance.actors import Answers, Async, Consult, Echo, Get, Raise, Recorder
 
+pytestmark = pytest.mark.one_system("its surface is what is new here, not what is behind it")
+
 
 def run(program: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(program, 30))

@@ -22,11 +22,11 @@ from tests.conformance.actors import (
 )
 
 
-def test_messages_are_copied_each_by_itself_between_processes(system: ActorSystem, base: str) -> None:
+def test_messages_are_copied_each_by_itself_between_processes(system: ActorSystem, copies: bool) -> None:
     target = system.spawn(Mutator)
     message = [["inner"]]
     shared = [system.ask(target, message), system.ask(target, message)]
-    if base == "multiprocess":
+    if copies:
         assert (message, shared) == ([["inner"]], [0, 0])
     else:  # by reference: the program sees what it should not do
         assert (message, shared) == ([["inner"], "changed", "changed"], [0, 1])
@@ -39,12 +39,8 @@ def test_large_messages_travel(system: ActorSystem) -> None:
         assert system.ask(echo, message) == message
 
 
+@pytest.mark.over("multiprocess", "convention", "sim-convention")
 class TestUnpicklable:
-    @pytest.fixture(params=[pytest.param("multiprocess", marks=pytest.mark.processes)])
-    def base(self, request: pytest.FixtureRequest) -> str:
-        found: str = request.param
-        return found
-
     def test_a_message_that_cannot_travel_names_the_part(self, system: ActorSystem, inbox: Inbox) -> None:
         target = system.spawn(Recorder)
         lock = threading.Lock()

@@ -93,23 +93,12 @@ def test_a_chain_longer_than_the_stack_of_inline_asks(system: ActorSystem) -> No
     assert system.ask(last, 0, timeout=20) == 40
 
 
-class TestWithoutGivingUpTheProcessor:
-    """A handler that burns; ``sim`` is sequential by its nature, so there is nothing to show there."""
-
-    @pytest.fixture(autouse=True)
-    def _real(self, base: str) -> None:
-        self.sequential = base == "sim"
-
-    def test_others_answer_while_one_burns(self, system: ActorSystem, inbox: Inbox, gate: Gate) -> None:
-        if self.sequential:
-            gate.open()
-        burning, neighbour = siblings(system, Blocker, Echo)
-        inbox.send(burning, Make(None, (gate,)))
-        for number in range(20):
-            inbox.send(neighbour, number)
-        if not self.sequential:
-            assert [inbox.receive(10) for _ in range(20)] == list(range(20))
-            gate.open()
-            assert inbox.receive(20) == "burnt"
-        else:
-            assert "burnt" in [inbox.receive(20) for _ in range(21)]
+@pytest.mark.real_time("sim is sequential by its nature")
+def test_others_answer_while_one_burns(system: ActorSystem, inbox: Inbox, gate: Gate) -> None:
+    burning, neighbour = siblings(system, Blocker, Echo)
+    inbox.send(burning, Make(None, (gate,)))
+    for number in range(20):
+        inbox.send(neighbour, number)
+    assert [inbox.receive(10) for _ in range(20)] == list(range(20))
+    gate.open()
+    assert inbox.receive(20) == "burnt"

@@ -29,7 +29,7 @@ def test_what_is_missing_is_named(start: Start) -> None:
     assert "db" in text
     assert "zone='active'" in text
     assert "spare" in text
-    with pytest.raises(NoCapableSystem, match="can_run_on"):
+    with pytest.raises(NoCapableSystem, match=r"can_run_on|lacks far"):
         system.spawn(ChecksItself)
     with pytest.raises(NoCapableSystem, match="gpu"):
         system.spawn(Echo, requires={"gpu": True})
@@ -53,7 +53,7 @@ def test_a_child_that_fits_nowhere_is_refused(start: Start) -> None:
 def test_actors_see_the_capabilities_of_their_system(start: Start) -> None:
     system = start(capabilities={"db": True, "zone": "active"})
     actor = system.spawn(Facts)
-    assert system.ask(actor, Get("capabilities")) == {"db": True, "zone": "active"}
+    assert system.ask(actor, Get("capabilities")).items() >= {"db": True, "zone": "active"}.items()
     assert dict(system.capabilities) == {"db": True, "zone": "active"}
 
 
@@ -108,7 +108,8 @@ def test_a_can_run_on_that_raises_harms_nobody_else(start: Start) -> None:
     system.set_capability("cores", "many")
     assert inbox.receive(10).reason == "capability lost"
     assert system.ask(echo, 1) == 1
-    with pytest.raises(NoCapableSystem, match="can_run_on raised"):
+    # By the spawner, or, if that does not know it yet, by the system that should have run it.
+    with pytest.raises(NoCapableSystem, match=r"can_run_on raised|lacks far|can_run_on wants"):
         system.spawn(ChecksItself)
 
 
@@ -119,6 +120,8 @@ def settle(system: ActorSystem, key: str, value: object) -> None:
         known = system.capabilities.get(key), system.ask(facts, Get("capabilities")).get(key)
         if known == (value, value):
             break
+        with system.inbox() as pause, pytest.raises(TimeoutError):
+            pause.receive(0.005)
     else:
         pytest.fail(f"{key}={value!r} did not arrive")
     system.stop_actor(facts)

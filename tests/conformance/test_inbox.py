@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -55,10 +54,8 @@ def test_a_closed_inbox_neither_sends_nor_receives(system: ActorSystem) -> None:
             operation()
 
 
-def test_many_threads_may_send_at_once(start: Callable[..., ActorSystem], base: str) -> None:
-    if base == "sim":
-        pytest.skip("sim is driven by one thread of the program at a time")
-    system = start()
+@pytest.mark.real_time("sim is driven by one thread of the program at a time")
+def test_many_threads_may_send_at_once(system: ActorSystem) -> None:
     target = system.spawn(SenderRecorder)
     inboxes = [system.inbox() for _ in range(4)]
 

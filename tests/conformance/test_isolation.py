@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+import psutil
 import pytest
 
 from garrick import ActorSystem, ChildExited, InvalidArgument, Resume
@@ -51,15 +52,21 @@ def test_a_failing_isolated_actor_is_supervised_like_any_other(system: ActorSyst
     assert system.ask(actor, 3) == 3
 
 
+@pytest.mark.over("local", "sim")
+def test_a_base_without_processes_says_so(system: ActorSystem) -> None:
+    with pytest.raises(InvalidArgument, match="multiprocess"):
+        system.spawn(Pid, isolation="process")
+
+
+@pytest.mark.over("multiprocess", "convention")
 def test_a_process_of_its_own(system: ActorSystem, inbox: Inbox, base: str) -> None:
     parent = system.spawn(Parent, inbox.address)
     make = Make(Pid, options={"isolation": "process"})
-    if base != "multiprocess":
-        with pytest.raises(InvalidArgument, match="multiprocess"):
-            system.spawn(Pid, isolation="process")
-        return
-    pids = {os.getpid(), system.ask(system.spawn(Pid), Get())}
-    for actor in (system.spawn(Pid, isolation="process"), system.ask(parent, make)):
+    pids = {os.getpid(), *(system.ask(system.spawn(Pid), Get()) for _ in range(4))}
+    actors = [system.ask(parent, make), system.ask(parent, make)]
+    if base == "multiprocess":
+        actors.append(system.spawn(Pid, isolation="process"))
+    for actor in actors:
         pid = system.ask(actor, Get())
         assert pid not in pids
         pids.add(pid)
@@ -67,29 +74,27 @@ def test_a_process_of_its_own(system: ActorSystem, inbox: Inbox, base: str) -> N
         assert system.ask(child, Get()) == pid
 
 
-class TestProcesses:
-    """What only operating-system processes can show."""
+@pytest.mark.over("multiprocess", "convention")
+def test_the_end_of_a_process_is_reported_to_the_parent_once(system: ActorSystem, inbox: Inbox) -> None:
+    parent = system.spawn(Parent, inbox.address)
+    child = system.ask(parent, Make(Dies, options={"isolation": "process"}))
+    inbox.watch(child)
+    system.send(child, End())
+    told = [inbox.receive(10) for _ in range(2)]
+    assert {notice.reason for notice in told} == {"worker lost"}
+    assert [notice.child for notice in told if isinstance(notice, ChildExited)] == [child]
+    assert system.ask(parent, Get()) == ()
 
-    @pytest.fixture(params=[pytest.param("multiprocess", marks=pytest.mark.processes)])
-    def base(self, request: pytest.FixtureRequest) -> str:
-        found: str = request.param
-        return found
 
-    def test_the_end_of_a_process_is_reported_to_the_parent_once(self, system: ActorSystem, inbox: Inbox) -> None:
-        parent = system.spawn(Parent, inbox.address)
-        child = system.ask(parent, Make(Dies, options={"isolation": "process"}))
-        inbox.watch(child)
-        system.send(child, End())
-        told = [inbox.receive(10) for _ in range(2)]
-        assert {notice.reason for notice in told} == {"worker lost"}
-        assert [notice.child for notice in told if isinstance(notice, ChildExited)] == [child]
-        assert system.ask(parent, Get()) == ()
+@pytest.mark.over("multiprocess", "convention")
+def test_the_process_ends_with_its_actor(system: ActorSystem) -> None:
+    actor = system.ask(system.spawn(Parent), Make(Pid, options={"isolation": "process"}))
+    process = psutil.Process(system.ask(actor, Get()))
+    system.stop_actor(actor)
+    process.wait(10)
 
-    def test_the_process_ends_with_its_actor(self, system: ActorSystem) -> None:
-        import psutil
 
-        actor = system.spawn(Pid, isolation="process")
-        pid = system.ask(actor, Get())
-        process = psutil.Process(pid)
-        system.stop_actor(actor)
-        process.wait(10)
+@pytest.mark.over("convention", "sim-convention")
+def test_no_process_can_be_had_from_afar(system: ActorSystem) -> None:
+    with pytest.raises(InvalidArgument, match="isolation='process'"):
+        system.spawn(Pid, isolation="process")

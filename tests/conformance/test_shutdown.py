@@ -19,7 +19,9 @@ from garrick import (
 )
 from tests.conformance.actors import Answers, Blocker, Counter, Echo, Gate, Get, Node, Parent, Raise, Wait
 
-Start = Callable[..., ActorSystem]
+pytestmark = pytest.mark.one_system(
+    "the convention lives longer than a test; the end of its systems has tests of its own"
+)
 
 
 def test_a_system_ends_with_its_block(base: str) -> None:
@@ -72,24 +74,22 @@ def test_everything_raises_system_stopped_afterwards(system: ActorSystem) -> Non
     assert "stopped" in repr(system)
 
 
-def test_a_handler_that_hangs_is_abandoned_by_name(system: ActorSystem, gate: Gate) -> None:
+def test_a_handler_that_hangs_is_abandoned_by_name(system: ActorSystem, gate: Gate, simulated: bool) -> None:
     actor, neighbour = system.spawn(Blocker), system.spawn(Echo)
     system.ask(actor, 1)
     system.send(actor, Wait(gate))
     system.ask(neighbour, 1)
     abandoned = system.stop(grace=0.2)
     gate.open()  # lets the thread of `local` end
-    if system._node.__class__.__module__.startswith("garrick.sim"):
+    if simulated:
         return  # the program goes on there only when the handler is over
     assert len(abandoned) == 1
     assert "Blocker" in abandoned[0]
     assert str(actor) in abandoned[0]
 
 
-def test_an_ask_that_nobody_will_answer_ends_with_the_system(start: Start, base: str) -> None:
-    if base == "sim":
-        pytest.skip("sim is driven by one thread of the program at a time")
-    system = start()
+@pytest.mark.real_time("sim is driven by one thread of the program at a time")
+def test_an_ask_that_nobody_will_answer_ends_with_the_system(system: ActorSystem) -> None:
     actor = system.spawn(Answers)
     asked, outcome = threading.Event(), list[BaseException]()
 
@@ -111,10 +111,8 @@ def test_an_ask_that_nobody_will_answer_ends_with_the_system(start: Start, base:
     assert isinstance(outcome[0], (ActorGone, SystemStopped, AskError))
 
 
-def test_a_waiting_inbox_is_woken_by_the_end(start: Start, base: str) -> None:
-    if base == "sim":
-        pytest.skip("sim is driven by one thread of the program at a time")
-    system = start()
+@pytest.mark.real_time("sim is driven by one thread of the program at a time")
+def test_a_waiting_inbox_is_woken_by_the_end(system: ActorSystem) -> None:
     inbox, outcome = system.inbox(), list[BaseException]()
     waits = threading.Event()
 

@@ -116,6 +116,7 @@ def test_the_name_of_a_failed_start_is_free(system: ActorSystem) -> None:
     system.spawn(Echo, name="again")
 
 
+@pytest.mark.one_system("the convention is shared by the tests")
 def test_several_systems_live_in_one_program(start: Callable[..., ActorSystem]) -> None:
     one, two = start(), start()
     echo_one, echo_two = one.spawn(Echo, name="echo"), two.spawn(Echo, name="echo")

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from garrick import ActorSystem
+from garrick.inbox import Inbox
 from tests.conformance.actors import Blocker, Consult, Dispatcher, Echo, Gate, Make, Parent, Wait
-
-Start = Callable[..., ActorSystem]
 
 
 def actors(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -38,11 +37,8 @@ def test_every_actor_is_there_with_class_name_state_and_parent(system: ActorSyst
     assert str(child) not in left
 
 
-def test_what_waits_and_for_whom(start: Start, base: str, gate: Gate) -> None:
-    if base == "sim":
-        pytest.skip("the program goes on there only when the handlers are over")
-    system = start()
-    inbox = system.inbox()
+@pytest.mark.real_time("the program goes on there only when the handlers are over")
+def test_what_waits_and_for_whom(system: ActorSystem, inbox: Inbox, gate: Gate) -> None:
     asker, blocked = system.spawn(Parent), system.spawn(Blocker)
     inbox.send(asker, Consult(blocked, Wait(gate)))
     waits = status_when(system, lambda found: found[str(asker)]["waits_for"] and found[str(blocked)]["busy"])
@@ -70,6 +66,6 @@ def test_dead_letters_with_reasons(system: ActorSystem) -> None:
     system.send(target, "a text")
     letters.receive(10)
     found = system.status()["dead_letters"]
-    assert found["by_reason"] == {"unhandled": 1}
+    assert found["by_reason"]["unhandled"] >= 1
     (newest,) = [entry["letter"] for entry in found["newest"] if entry["letter"]["target"] == str(target)]
     assert (newest["reason"], newest["message"]) == ("unhandled", "str")
