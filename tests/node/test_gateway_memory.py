@@ -6,23 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-
 from garrick.address import Address, ReplyAddress
-from garrick.errors import ActorGone, JoinRefused
+from garrick.engine.directory import Patience
+from garrick.engine.memory import MemoryEngine, MemoryNetwork
+from garrick.errors import ActorGone
 from garrick.node.returned import Returned
 from garrick.runtime.signals import Lookup, ProcessLost, SetCapability, SystemLost, View
 from garrick.wire.codec import loads
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL, decode
 from tests.node.gateway_house import FakeHouse
-from tests.unit.node.memory_engine import MemoryConvention, MemoryEngine
 
-Pair = tuple[FakeHouse, FakeHouse, MemoryConvention]
+QUICKLY = Patience(closed=0.05, stale=0.05, settle=0.2, unseen=0.2, probe=0.05, publish=0.005)
 
 
-def with_two(test: Callable[[FakeHouse, FakeHouse, MemoryConvention], Awaitable[None]]) -> Callable[[], None]:
+def with_two(test: Callable[[FakeHouse, FakeHouse, MemoryNetwork], Awaitable[None]]) -> Callable[[], None]:
     async def run() -> None:
-        convention = MemoryConvention(asyncio.get_running_loop().call_soon)
+        loop = asyncio.get_running_loop()
+        convention = MemoryNetwork(loop.call_later, loop.time, patience=QUICKLY)
         a = FakeHouse("a@00000000aa", MemoryEngine(convention), capabilities={"db": True})
         b = FakeHouse("b@00000000bb", MemoryEngine(convention), capabilities={"host": "h2"})
         await a.gateway.start(True)
@@ -71,16 +71,12 @@ async def test_messages_arrive_in_order_with_whole_addresses(a: FakeHouse, b: Fa
 
 
 @with_two
-async def test_frames_that_get_lost_are_sent_again(a: FakeHouse, b: FakeHouse, convention: MemoryConvention) -> None:
-    count = 0
-
-    def faulty(_from: str, _to: str, _frame: bytes) -> bool:
-        nonlocal count
-        count += 1
-        return count % 23 == 0
-
-    convention.faulty = faulty
+async def test_frames_that_get_lost_are_sent_again(a: FakeHouse, b: FakeHouse, convention: MemoryNetwork) -> None:
     for n in range(200):
+        if n % 40 == 20:
+            convention.drop_next("a", "b")
+            convention.drop_next("b", "a")
+            convention.duplicate_next("a", "b", 3)
         a.send(b.address(1), n, a.address(1))
         b.send(a.address(1), n, b.address(1))
         await asyncio.sleep(0)
@@ -148,14 +144,14 @@ async def test_a_replaced_worker_gets_nothing_that_was_for_its_predecessor(
 
 @with_two
 async def test_a_crash_is_told_before_the_unacknowledged_comes_back(
-    a: FakeHouse, b: FakeHouse, convention: MemoryConvention
+    a: FakeHouse, b: FakeHouse, convention: MemoryNetwork
 ) -> None:
-    convention.faulty = lambda _from, to, _frame: to == "b"
+    convention.partition(["a"], ["b"])
     asker = ReplyAddress(a.system, 1, 1 << 40 | 7)
     a.send(b.address(1), "first", a.address(1))
     a.send(b.address(1), "second", asker)
     await asyncio.sleep(0)
-    await b.gateway._engine.stop()
+    convention.kill("b")
     await a.until(lambda: len(returned(a, 1)) == 2)
     assert returned(a, 1) == [("first", "system lost"), ("second", "system lost")]
     order = [type(message) for _, _, message, _ in a.got[1] if isinstance(message, (SystemLost, Returned))]
@@ -176,7 +172,7 @@ async def test_a_system_that_leaves_is_stopped_and_not_lost(a: FakeHouse, b: Fak
 
 @with_two
 async def test_an_address_that_is_faster_than_the_directory(
-    a: FakeHouse, b: FakeHouse, convention: MemoryConvention
+    a: FakeHouse, b: FakeHouse, convention: MemoryNetwork
 ) -> None:
     c = FakeHouse("c@00000000cc", MemoryEngine(convention))
     a.send(c.address(1), "early", a.address(1))
@@ -201,10 +197,11 @@ async def test_what_nobody_sent_becomes_a_dead_letter_of_the_admin(a: FakeHouse,
 
 @with_two
 async def test_a_new_incarnation_never_gets_what_was_for_the_old_one(
-    a: FakeHouse, b: FakeHouse, convention: MemoryConvention
+    a: FakeHouse, b: FakeHouse, convention: MemoryNetwork
 ) -> None:
     a.send(b.address(1), "one", a.address(1))
     await b.until(lambda: b.messages(1, str))
+    convention.kill("b")
     again = FakeHouse("b@0000000bbb", MemoryEngine(convention))
     await again.gateway.start(True)
     await a.until(lambda: again.system in a.gateway.members)
@@ -218,11 +215,13 @@ async def test_a_new_incarnation_never_gets_what_was_for_the_old_one(
 
 @with_two
 async def test_a_system_that_was_declared_lost_takes_the_consequences_and_goes_on(
-    a: FakeHouse, b: FakeHouse, convention: MemoryConvention
+    a: FakeHouse, b: FakeHouse, convention: MemoryNetwork
 ) -> None:
     a.send(b.address(1), "before", a.address(1))
     await b.until(lambda: b.messages(1, str))
-    convention.lose(b.system, "nobody reached it")
+    convention.isolate("b")
+    await a.until(lambda: a.messages(1, SystemLost))
+    convention.reconnect("b")
     await b.until(lambda: b.messages(1, SystemLost))
     await a.until(lambda: a.messages(1, SystemLost))
     assert b.messages(1, SystemLost)[0].system == a.system
@@ -241,12 +240,3 @@ async def test_a_foreign_signal_can_not_command_an_admin(a: FakeHouse, b: FakeHo
     await a.until(lambda: any(kind == FAILURE for kind, *_ in a.got[1]))
     assert isinstance(a.got[1][-1][2], ActorGone)
     assert b.machine.core.capabilities == {"host": "h2"}
-
-
-def test_without_credentials_nobody_is_let_in() -> None:
-    async def run() -> None:
-        house = FakeHouse("a", MemoryEngine(MemoryConvention(asyncio.get_running_loop().call_soon)))
-        with pytest.raises(JoinRefused):
-            await house.gateway.start(None)
-
-    asyncio.run(run())

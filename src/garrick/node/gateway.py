@@ -144,7 +144,6 @@ class Gateway:
         self._stopped = True
         for peer in list(self._peers.values()):
             peer.close("stopped")
-        self._peers.clear()
         await self._engine.stop()
 
     # --- outwards --------------------------------------------------------------------------------------------------------
@@ -206,6 +205,11 @@ class Gateway:
             self.give_back(envelope, machine.why_gone(header.target_process))
 
     # --- what can't be delivered -----------------------------------------------------------------------------------------
+
+    def ended(self, peer: Peer) -> None:
+        """See `PeerEvents`: what is sent from now on needs a new conversation."""
+        if self._peers.get(peer.system) is peer:
+            del self._peers[peer.system]
 
     def handed_back(self, peer: Peer, envelopes: list[Raw], reason: str) -> None:
         """A conversation ended before these were acknowledged."""
@@ -311,7 +315,7 @@ class Gateway:
             self._ended.popitem(last=False)
 
     def _close(self, system: str, reason: str) -> None:
-        peer = self._peers.pop(system, None)
+        peer = self._peers.get(system)
         if peer is not None:
             peer.close(reason)
 
@@ -322,10 +326,7 @@ class Gateway:
         for system in list(self.members):
             detail = f"this system was cut off from the convention: {why}"
             self._house.apply(self._house.machine.system_lost(system, detail, self._now()))
-            peer = self._peers.get(system)
-            if peer is not None:
-                self._sessions += 1
-                peer.rejoin(self._sessions)
+            self._close(system, "system lost")
 
     def _welcome(self) -> None:
         if self._shut_out:

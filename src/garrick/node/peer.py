@@ -47,6 +47,10 @@ class PeerEvents(Protocol):
         """Envelopes arrived, in order."""
         ...
 
+    def ended(self, peer: Peer) -> None:
+        """The conversation is over, perhaps because the other side said so; another one needs another `Peer`."""
+        ...
+
     def handed_back(self, peer: Peer, envelopes: list[Raw], reason: str) -> None:
         """These will not arrive, or it will never be known whether they did."""
         ...
@@ -128,12 +132,6 @@ class Peer:
             self.link.on_reset(self._now())
             self.wake()
 
-    def rejoin(self, session: int) -> None:
-        """This system has a new session in the convention: begin again."""
-        if not self._closed:
-            self._hand_back(self.link.rejoin(session, self._now()), "system lost")
-            self.wake()
-
     def close(self, reason: str) -> None:
         """End the conversation; everything that is not acknowledged is handed back."""
         if self._closed:
@@ -141,12 +139,16 @@ class Peer:
         unsent = self.link.close()
         self._frames.clear()
         self._run()  # the last frame tells the peer
+        self._end(unsent, reason)
+
+    def _end(self, unsent: list[Raw], reason: str) -> None:
         self._closed = True
-        self._hand_back(unsent, reason)
         if self._turn is not None:
             self._turn.cancel()
         if self._timer is not None:
             self._timer.cancel()
+        self._events.ended(self)
+        self._hand_back(unsent, reason)
 
     @property
     def idle(self) -> bool:
@@ -166,6 +168,8 @@ class Peer:
             return
         now = self._now()
         self._happen(self.link.on_tick(now))
+        if self._closed:
+            return
         if not self._frames:
             self._frames.extend(self.link.poll_out(now))
         while self._frames:
@@ -194,7 +198,8 @@ class Peer:
                     log.warning("%s answers in a new session (known was %s)", system, self.system)
                     self._hand_back(undelivered, "system lost")
                 case PeerLeft(undelivered):
-                    self._hand_back(undelivered, "stopped")
+                    self._end(undelivered, "stopped")
+                    return
                 case Refused(error):
                     log.warning("a frame of %s was refused: %s", self.system, error)
                 case Suspected() | Recovered():
