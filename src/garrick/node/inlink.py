@@ -129,6 +129,18 @@ class InLink:
                 log.debug("could not say why a caller was refused: %s", error)
         self.close()
 
+    def part(self) -> None:
+        """Let the other side write no more, take in all that it has written, and end."""
+        sock = self._sock
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RD)
+            except OSError as error:
+                log.debug("the other side has gone: %s", error)
+        while self.read():
+            pass
+        self.close()
+
     def _too_late(self) -> None:
         if self.hello is None and self._sock is not None:
             log.warning("a caller was thrown out: it did not say HELLO in time")
@@ -218,14 +230,24 @@ class Listener:
             while link.read():
                 pass
 
+    def part(self) -> None:
+        """Take no more calls; of all connections take in what was written. What a peer writes from now on stays with it."""
+        self.accept()
+        self._refuse_calls()
+        for link in list(self.links):
+            link.part()
+
     def close(self) -> None:
         """Take no more calls and end all connections."""
+        self._refuse_calls()
+        for link in list(self.links):
+            link.close()
+
+    def _refuse_calls(self) -> None:
         if not self._closed:
             self._closed = True
             self.reactor.unwatch(self._sock.fileno())
             self._sock.close()
-        for link in list(self.links):
-            link.close()
 
 
 def _nothing(_hello: Hello) -> None:

@@ -91,6 +91,12 @@ class Solo:
             self._open()
             self._back.acquire()
 
+    def drain(self) -> None:
+        """After `run` and `stop`: run what is in the lane now; nobody else does any more."""
+        drained = threading.Event()
+        self.runtime.post(lambda _: drained.set(), None)
+        self._run(self._tenure(), drained)
+
     def _tenure(self) -> Tenure:
         tenure = Tenure()
         tenure.thread = threading.get_ident()

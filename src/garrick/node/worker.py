@@ -98,6 +98,15 @@ class Process:
             time.sleep(0.001)
         return True
 
+    def flush_alone(self, seconds: float) -> bool:
+        """As `flushed`, when the poller has no thread any more."""
+        deadline = time.monotonic() + seconds
+        while self.links.pending:
+            if time.monotonic() > deadline:
+                return False
+            self.poller.poll(0.01)
+        return True
+
 
 def run(config: NodeConfig, number: int, role: str) -> int:
     """Be a process of the system until it should end; the exit status."""
@@ -121,6 +130,11 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         process.links.open(0)
         solo.start()
         solo.run(ended)
+        solo.stop(FLUSH_SECONDS)
+        # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes later is one there.
+        process.listener.part()
+        solo.drain()
+        written = process.flush_alone(FLUSH_SECONDS)
     else:
         baton = Baton(runtime, process.poller)
         threading.excepthook = _crash_with(baton._ended.is_set, threading.excepthook)
@@ -129,7 +143,8 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         baton.start()
         process.numbers.fetch()
         ended.wait()
-    if not process.flushed(FLUSH_SECONDS):
+        written = process.flushed(FLUSH_SECONDS)
+    if not written:
         log.warning("process %d ends with %d bytes that nobody took", number, process.links.pending)
     return GOODBYE
 
