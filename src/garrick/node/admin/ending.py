@@ -35,8 +35,11 @@ def shut_down(core: Core, grace: float, now: float, reason: str, requester: Addr
     if requester is not None:
         core.ending.requesters.append(requester)
     if first:
-        for process in list(core.processes.in_state(State.WAITING)):
-            core.processes.gone(process.number, now, "stopped", "the system is ending")
+        cancelled = tuple(p.number for p in core.processes.in_state(State.WAITING))
+        for number in cancelled:
+            core.processes.gone(number, now, "stopped", "the system is ending")
+        if cancelled:  # something may wait for them
+            core.broadcast(signals.ProcessLost(cancelled, "stopped", "the system is ending"))
         for process in core.processes.in_state(State.STARTING):
             core.out.append(KillProcess(process.number, "the system is ending"))
         ask_to_end(core, _to_end(core, State.UP), grace)
