@@ -47,7 +47,7 @@ def test_a_crash_is_told_to_those_who_hang_on_it() -> None:
             with pytest.raises(ActorGone) as gone:
                 first.ask(child, "into the void")
             assert gone.value.outcome_unknown
-            assert world.now - crashed == pytest.approx(2.0)
+            assert 0 < world.now - crashed <= 5
             assert letters.receive(1).reason == "system lost"
         assert [note[1:] for note in first.ask(keeper, "told")] == [
             ("ChildExited", "system lost"),

@@ -1,74 +1,97 @@
-"""`WorldMembership`: a simulated system in the convention of its world, by the real gateway.
+"""`Convention` and `WorldMembership`: simulated systems form a convention by the real gateway, link, directory and followers.
 
-Owns the connection of `SimNode`, `garrick.node.gateway.Gateway` and `garrick.sim.ether`. Messages between systems are pickled, enveloped
-and sent through the real link, on a simulated loop of the system's own. Must not know user messages.
+Owns the connection of `SimNode`, `garrick.node.gateway.Gateway` and `garrick.engine.memory`. Messages between systems are pickled,
+enveloped and sent through the real link. Must not know user messages. Invariant: everything of the convention happens on one simulated
+loop, on which no user code runs; what arrives for a system goes by its lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
+from garrick.engine.memory import MemoryEngine, MemoryNetwork
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.gateway import Gateway
 from garrick.node.inbound import Inbound
-from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
 from garrick.runtime.signals import SystemInfo
-from garrick.sim.ether import Ether, EtherEngine
-from garrick.sim.hands import Once
+from garrick.sim.hands import Crew, Once
 from garrick.sim.loop import StepLoop
 from garrick.wire.codec import dumps
-from garrick.wire.envelope import SIGNAL, Raw, decode, encode
+from garrick.wire.envelope import Raw, decode, encode
 
 if TYPE_CHECKING:
     from garrick.sim.node import SimNode
 
-JOIN_SECONDS = 10.0
-LEAVE_SECONDS = 10.0
+PATIENCE = 10.0
+"""Virtual seconds that joining or leaving may take."""
+
+
+class Convention:
+    """What the systems of a world share: the network, its directory, and the loop that both run on."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.loop = StepLoop(crew, "convention")
+        self.network = MemoryNetwork(self._schedule, self.loop.time)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """From the program or a handler: let the world go on until ``coroutine`` has ended on the loop."""
+        over = Once()
+        task = self.loop.create_task(coroutine)
+        task.add_done_callback(lambda _: over.finish())
+        self.crew.wait(over, self.crew.kernel.clock.now() + PATIENCE)
+        if task.done():
+            task.result()
+
+    def close(self) -> None:
+        """The world has ended."""
+        self.loop.forget()
+        self.loop.close()
+
+    def _schedule(self, delay: float, function: Callable[[], None]) -> None:
+        if delay > 0:
+            self.loop.call_later(delay, function)
+        else:
+            self.loop.call_soon(function)
 
 
 class WorldMembership:
     """See `garrick.sim.node.Membership`; also the `garrick.node.gateway.House` of the gateway."""
 
-    def __init__(self, node: SimNode, ether: Ether) -> None:
+    def __init__(self, node: SimNode, convention: Convention) -> None:
         self._node = node
         self._runtime = node.runtime
-        self.loop = StepLoop(node.crew, f"{node.runtime.system} gateway")
-        self._engine = EtherEngine(ether, self.loop)
-        self._gateway = Gateway(node.runtime.system, self, self._engine)
+        self._convention = convention
+        self._gateway = Gateway(node.runtime.system, self, MemoryEngine(convention.network))
         self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
 
     def join(self) -> None:
-        """Take part from now on; returns when the convention knows."""
-        self._do(self._gateway.start(True), JOIN_SECONDS)
+        """Take part from now on."""
+        self._convention.run(self._gateway.start(None))
 
     # --- Membership ------------------------------------------------------------------------------------------------------
 
     def forward(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See Membership."""
-        system = self._runtime.system
-        raw = encode(kind, target, sender, dumps(message), system)
-        self.loop.call_soon_threadsafe(self._gateway.forward, raw)
+        raw = encode(kind, target, sender, dumps(message), self._runtime.system)
+        self._convention.loop.call_soon_threadsafe(self._gateway.forward, raw)
 
     def announce(self, info: SystemInfo) -> None:
         """See Membership."""
-        self._gateway.announce(info)
+        self._convention.loop.call_soon_threadsafe(self._gateway.announce, info)
 
     def leave(self) -> None:
         """See Membership."""
-        self._do(self._gateway.leave(), LEAVE_SECONDS)
+        self._convention.run(self._gateway.leave())
 
     def cut(self) -> None:
         """See Membership."""
-        self._engine.cut("crashed")
-        self.loop.dead = True
-
-    def close(self) -> None:
-        """Release the loop."""
-        self.loop.forget()
-        self.loop.close()
+        self._convention.network.kill(self._node.name)
+        # What is left of the gateway would only keep its links waiting: nobody hears it any more.
+        self._convention.loop.create_task(self._gateway.stop())
 
     # --- House -------------------------------------------------------------------------------------------------------------
 
@@ -92,28 +115,7 @@ class WorldMembership:
         self._node.admin.apply(effects)
 
     def _receive(self, raw: bytes) -> None:
-        kind, target, _, body = decode(raw, self._runtime.system)
-        if kind == SIGNAL and target.serial == 0:
-            signal = salvage(body)
-            if isinstance(signal, Returned):
-                self._inbound.undeliverable(signal.envelope, signal.reason)
-                return
         self._inbound.receive([raw], 0)
-
-    def _do(self, coroutine: Coroutine[Any, Any, None], seconds: float) -> None:
-        crew = self._node.crew
-        over = Once()
-        tasks = []
-
-        def begin() -> None:
-            task = self.loop.create_task(coroutine)
-            tasks.append(task)
-            task.add_done_callback(lambda _: over.finish())
-
-        self.loop.call_soon(begin)
-        crew.wait(over, crew.kernel.clock.now() + seconds)
-        if tasks and tasks[0].done():
-            tasks[0].result()
 
 
 class _NoLinks:

@@ -50,10 +50,6 @@ class Membership(Protocol):
         """Vanish without a word."""
         ...
 
-    def close(self) -> None:
-        """Release everything; the world has ended."""
-        ...
-
 
 class SimAdmin(InProcessAdmin):
     """The admin of one system."""
@@ -99,6 +95,8 @@ class SimNode:
         self.membership: Membership | None = None
         self.on_stopped: Callable[[SimNode], None] = lambda _: None
         """Called when the system has ended, with its threads and loops still there."""
+        self.farewell = True
+        """Whether the others are told of its end: not when all end at once."""
         self.loop: StepLoop | None = None
         system = f"{name}@{incarnation}"
         self.admin = SimAdmin(system, capabilities, crew.kernel.clock)
@@ -141,7 +139,7 @@ class SimNode:
             if not self._stepped.dead:
                 self.admin.shutdown(grace)
                 self.crew.wait(self._ended, self.crew.kernel.clock.now() + grace + STOP_MARGIN)
-                if self.membership is not None:
+                if self.membership is not None and self.farewell:
                     self.membership.leave()
                 self._end_tasks()
         finally:

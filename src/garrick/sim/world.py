@@ -22,6 +22,8 @@ log = logging.getLogger("garrick")
 
 UNWIND_SECONDS = 1.0
 """Real seconds that a handler gets to leave when its world has ended."""
+GRACE = 5.0
+"""Virtual seconds that actors get to end when the world closes."""
 VIEW_SECONDS = 0.1
 """Virtual seconds after which all systems know a new one."""
 
@@ -41,7 +43,7 @@ class World:
         self._nodes: dict[str, SimNode] = {}
         self._systems: list[tuple[SimNode, ActorSystem]] = []
         self._all: list[SimNode] = []
-        self._ether: Any = None
+        self._convention: Any = None
         self._alone = False
 
     # --- systems -------------------------------------------------------------------------------------------------------------
@@ -56,29 +58,17 @@ class World:
         Raises:
             SystemExists: one of that name runs.
         """
-        if name in self._nodes:
-            raise SystemExists(f"a system {name!r} runs in this world")
-        from garrick.sim.ether import Ether  # late: loads asyncio, which one system alone does not need
-        from garrick.sim.membership import WorldMembership
-
-        if self._ether is None:
-            self._ether = Ether(self._kernel)
-        node = self._new(name, capabilities or {})
-        self.run(0)  # its process has joined its admin
-        membership = WorldMembership(node, self._ether)
-        node.membership = node.admin.membership = membership
-        membership.join()
+        system = self._member(name, capabilities or {})
         self.run(VIEW_SECONDS)
-        system = ActorSystem.__new__(ActorSystem)
-        system._adopt(node)
-        self._systems.append((node, system))
         return system
 
     def systems(
         self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None
     ) -> list[ActorSystem]:
-        """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..."""
-        return [self.system(f"{prefix}{number}", capabilities) for number in range(1, count + 1)]
+        """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then."""
+        systems = [self._member(f"{prefix}{number}", capabilities or {}) for number in range(1, count + 1)]
+        self.run(VIEW_SECONDS)
+        return systems
 
     def crash(self, name: str) -> None:
         """Cut the power of a system: no handler and no ``finally`` of it runs any more, and the others have to notice.
@@ -95,6 +85,23 @@ class World:
         """Start the one system of this world, without a convention; the world ends with it."""
         self._alone = True
         return self._new(name, capabilities)
+
+    def _member(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
+        if name in self._nodes:
+            raise SystemExists(f"a system {name!r} runs in this world")
+        from garrick.sim.membership import Convention, WorldMembership  # late: loads asyncio
+
+        if self._convention is None:
+            self._convention = Convention(self._crew)
+        node = self._new(name, capabilities)
+        self.run(0)  # its process has joined its admin
+        membership = WorldMembership(node, self._convention)
+        node.membership = node.admin.membership = membership
+        membership.join()
+        system = ActorSystem.__new__(ActorSystem)
+        system._adopt(node)
+        self._systems.append((node, system))
+        return system
 
     def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         incarnation = self._ids.incarnation(name)
@@ -129,10 +136,13 @@ class World:
     # --- the end -----------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop all systems, newest first, and end all threads."""
-        for node, system in reversed(self._systems):
-            if self._nodes.get(node.name) is node:
-                system.stop()
+        """Stop all systems at the same time, and end all threads."""
+        alive = [(node, system) for node, system in self._systems if self._nodes.get(node.name) is node]
+        for node, _ in alive:
+            node.farewell = False
+            node.admin.shutdown(GRACE)
+        for _, system in alive:
+            system.stop(GRACE)
         self._crew.afterwards(self._end)
 
     def _end(self) -> None:
@@ -141,9 +151,9 @@ class World:
             log.warning("a handler did not leave when its world ended; threads left over: %s", ", ".join(left))
         for node in self._all:
             node.close()
-            if node.membership is not None:
-                node.membership.close()
         self._all.clear()
+        if self._convention is not None:
+            self._convention.close()
 
     def __enter__(self) -> Self:
         return self
