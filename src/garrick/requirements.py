@@ -57,11 +57,3 @@ def missing(wanted: Mapping[str, Any], capabilities: Capabilities) -> tuple[str,
         elif have != value:
             lacking.append(f"{key}={value!r} (has {have!r})" if key in capabilities else f"{key}={value!r}")
     return tuple(lacking)
-
-
-def fits(cls: type | None, wanted: Mapping[str, Any], capabilities: Capabilities) -> bool:
-    """Whether an actor of this class may run on a system with these capabilities."""
-    if missing(wanted, capabilities):
-        return False
-    check = getattr(cls, "can_run_on", None)
-    return bool(check(capabilities)) if check is not None else True

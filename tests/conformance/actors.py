@@ -599,20 +599,20 @@ class Counter(Actor):
 class AsyncCounter(Counter):
     """The hooks and the failing handler as coroutines."""
 
-    async def started(self) -> None:
+    async def started(self) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         self.send(self.observer, ("started", self.count))
 
-    async def restarting(self, error: BaseException) -> None:
+    async def restarting(self, error: BaseException) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         self.send(self.observer, ("restarting", self.count, str(error)))
 
-    async def stopping(self, reason: str) -> None:
+    async def stopping(self, reason: str) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         self.send(self.observer, ("stopping", reason))
 
     @on
-    async def boom(self, message: Raise) -> None:
+    async def boom(self, message: Raise) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         raise message.error
 
@@ -1111,7 +1111,7 @@ class Misuse(Actor):
     def run(self, message: str) -> str:
         attempts: dict[str, Any] = {
             "send": lambda: self.send("somewhere", 1),  # type: ignore[arg-type]
-            "ask": lambda: self.ask("somewhere", 1),
+            "ask": lambda: self.ask("somewhere", 1),  # type: ignore[call-overload]
             "stop": lambda: self.stop("somewhere"),  # type: ignore[arg-type]
             "watch": lambda: self.watch("somewhere"),  # type: ignore[arg-type]
             "spawn": lambda: self.spawn(NotAnActor),  # type: ignore[arg-type]

@@ -30,8 +30,9 @@ NUMBERS = list(range(COUNT))
 
 def await_seen(system: ActorSystem, target: Address[Any], count: int) -> list[Any]:
     """What the target has got, once it is ``count`` messages; the program's asks have no order with them."""
+    seen: list[Any] = []
     for _ in range(2000):
-        seen: list[Any] = system.ask(target, Get())
+        seen = system.ask(target, Get())
         if len(seen) >= count:
             return seen
     pytest.fail(f"only {len(seen)} messages came")

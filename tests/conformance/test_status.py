@@ -53,6 +53,7 @@ def test_what_waits_and_for_whom(system: ActorSystem, inbox: Inbox, gate: Gate) 
 
 def status_when(system: ActorSystem, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The actors of the first status that shows it."""
+    found: dict[str, Any] = {}
     for _ in range(1000):
         found = actors(system.status())
         if holds(found):

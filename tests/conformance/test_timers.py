@@ -42,7 +42,7 @@ def test_every_repeats_until_cancelled(system: ActorSystem, inbox: Inbox) -> Non
     system.send(actor, None)
     ticks = system.ask(actor, 0.0)
     system.send(actor, ("after", 0.1, "later"))
-    rest = []
+    rest: list[str] = []
     while not rest or rest[-1] != "later":
         rest.append(inbox.receive(10)[0])
     assert len(rest) - 1 == ticks - 4, "no tick after the cancellation"

@@ -1,0 +1,123 @@
+"""What type checkers make of the public surface. Never run: `make typecheck` reads it.
+
+``assert_type`` says what must be inferred; each ``type: ignore`` says what must be refused, since an ignore without need is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_type
+
+from garrick import (
+    Actor,
+    ActorSystem,
+    Address,
+    AsyncActorSystem,
+    Backoff,
+    ChildExited,
+    Inbox,
+    Reply,
+    Request,
+    Restart,
+    Resume,
+    Stop,
+    on,
+    requires,
+)
+
+
+@dataclass(frozen=True)
+class Deposit(Request[int]):
+    amount: int
+
+
+@dataclass(frozen=True)
+class Names(Request[list[str]]):
+    pass
+
+
+class Plain:
+    """A message that is no request."""
+
+
+@requires("db", zone="active")
+class Account(Actor):
+    def __init__(self, owner: str) -> None:
+        self.owner, self.balance = owner, 0
+
+    @on
+    def deposit(self, message: Deposit) -> int:
+        self.balance += message.amount
+        return self.balance
+
+    @on
+    async def names(self, message: Names) -> list[str]:
+        other = self.spawn(Account, "ben")
+        assert_type(other, Address[Any])
+        assert_type(self.ask(other, Deposit(1)), Reply[int])
+        assert_type(self.ask(other, Deposit(1), timeout=2.0).result(), int)
+        assert_type(await self.ask(other, Names()), list[str])
+        assert_type(await self.ask(other, Plain()), Any)
+        assert_type(await self.lookup("ben"), Address[Any] | None)
+        return [self.owner]
+
+    @on
+    def exited(self, notice: ChildExited) -> None:
+        assert_type(notice.child, Address[Any])
+        assert_type(notice.reason, str)
+        assert_type(notice.error, BaseException | None)
+
+    def facts(self) -> None:
+        assert_type(self.address, Address[Any])
+        assert_type(self.parent, Address[Any])
+        assert_type(self.children, tuple[Address[Any], ...])
+        assert_type(self.name, str | None)
+        assert_type(self.sender, Address[Any] | None)
+        assert_type(self.now(), float)
+        assert_type(self.random.random(), float)
+        assert_type(self.defer(), Address[Any])
+
+    def refused(self) -> None:
+        self.send("nobody", 1)  # type: ignore[arg-type]
+        self.spawn(Plain)  # type: ignore[arg-type]
+        self.spawn(Account, "ann", supervision="restart")  # type: ignore[arg-type]
+        self.spawn(Account, "ann", isolation=1)  # type: ignore[arg-type]
+        self.after("soon", 1)  # type: ignore[arg-type]
+        self.watch(None)  # type: ignore[arg-type]
+
+
+def program() -> None:
+    with ActorSystem("local", capabilities={"db": True}) as system:
+        assert_type(system, ActorSystem)
+        account = system.spawn(
+            Account, "ann", name="ann", requires={"db": True}, supervision=Restart(backoff=Backoff(first=0.5))
+        )
+        system.spawn("package.module.Class", 1, key=2, supervision=Resume())
+        system.spawn(Account, "ann", supervision=Stop(), wait=False)
+        assert_type(account, Address[Any])
+        assert_type(system.ask(account, Deposit(1)), int)
+        assert_type(system.ask(account, Names(), timeout=1), list[str])
+        assert_type(system.ask(account, Plain()), Any)
+        assert_type(system.lookup("ann"), Address[Any] | None)
+        assert_type(system.inbox(), Inbox)
+        assert_type(system.inbox().receive_from(1), tuple[Any, Address[Any] | None])
+        assert_type(system.stop(), list[str])
+        system.ask("nobody", 1)  # type: ignore[call-overload]
+        system.send(account)  # type: ignore[call-arg]
+
+
+async def async_program() -> None:
+    async with AsyncActorSystem("local") as system:
+        account = await system.spawn(Account, "ann")
+        assert_type(account, Address[Any])
+        assert_type(await system.ask(account, Deposit(1)), int)
+        assert_type(await system.ask(account, Names()), list[str])
+        assert_type(await system.ask(account, Plain()), Any)
+        assert_type(await system.lookup("ann"), Address[Any] | None)
+        assert_type(await system.stop(), list[str])
+
+
+def address_of_a_message_type(everything: Address[object], text: Address[str]) -> None:
+    """Who takes more may stand where less is taken: an address is contravariant."""
+    _narrow: Address[str] = everything
+    _wide: Address[object] = text  # type: ignore[assignment]

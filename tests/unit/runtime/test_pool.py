@@ -1,0 +1,154 @@
+"""The threads of a runtime."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from garrick.runtime.pool import OwnThread, Pool
+
+WAIT = 10.0
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool("test-pool", limit=2)
+    yield pool
+    assert pool.close(WAIT) == []
+    assert not [t for t in threading.enumerate() if t.name == "test-pool"]
+
+
+class Blocks:
+    """A job that waits until it is released."""
+
+    def __init__(self) -> None:
+        self.began, self.go, self.thread = threading.Event(), threading.Event(), 0
+
+    def __call__(self) -> None:
+        self.thread = threading.get_ident()
+        self.began.set()
+        assert self.go.wait(WAIT)
+
+
+def test_jobs_run_on_other_threads_and_reuse_them(pool: Pool) -> None:
+    ran: queue.Queue[int] = queue.Queue()
+    idle = threading.Event()
+    threads = set()
+    for _ in range(20):
+        pool.submit(lambda: ran.put(threading.get_ident()))
+        threads.add(ran.get(timeout=WAIT))
+        idle.wait(0.001)
+    assert threading.get_ident() not in threads
+    assert len(threads) <= 2
+
+
+def test_beyond_the_limit_jobs_wait_their_turn(pool: Pool) -> None:
+    blocking = [Blocks() for _ in range(2)]
+    for job in blocking:
+        pool.submit(job)
+        assert job.began.wait(WAIT)
+    order: queue.Queue[int] = queue.Queue()
+    for number in range(3):
+        pool.submit(lambda number=number: order.put(number))  # type: ignore[misc]
+    assert order.empty()
+    blocking[0].go.set()
+    assert [order.get(timeout=WAIT) for _ in range(3)] == [0, 1, 2]
+    blocking[1].go.set()
+
+
+def test_submit_now_knows_no_limit(pool: Pool) -> None:
+    blocking = [Blocks() for _ in range(5)]
+    for job in blocking:
+        pool.submit_now(job)
+    assert all(job.began.wait(WAIT) for job in blocking)
+    assert len({job.thread for job in blocking}) == 5
+    for job in blocking:
+        job.go.set()
+
+
+def test_threads_that_wait_for_an_answer_do_not_count(pool: Pool) -> None:
+    blocking = [Blocks() for _ in range(2)]
+    for job in blocking:
+        pool.submit(job)
+        assert job.began.wait(WAIT)
+    ran = threading.Event()
+    pool.submit(ran.set)
+    pool.exempt(+1)  # one of the two begins to wait for the third
+    assert ran.wait(WAIT)
+    pool.exempt(-1)
+    for job in blocking:
+        job.go.set()
+
+
+def test_close_names_the_threads_that_are_still_in_user_code() -> None:
+    pool, job = Pool("test-stuck"), Blocks()
+    pool.submit(job)
+    assert job.began.wait(WAIT)
+    assert pool.close(0.01) == ["test-stuck"]
+    job.go.set()
+    assert pool.close(WAIT) == []
+
+
+class FakeCell:
+    """As much of a cell as a step touches."""
+
+    def __init__(self) -> None:
+        self.done: queue.Queue[Any] = queue.Queue()
+        outer = self
+
+        class Clock:
+            @staticmethod
+            def now() -> float:
+                return 0.0
+
+        class Runtime:
+            clock = Clock
+            released = "released"
+
+            @staticmethod
+            def post(_action: Any, argument: Any) -> None:
+                outer.done.put(argument)
+
+        self.runtime = Runtime
+
+
+def test_an_own_thread_runs_everything_in_order_on_one_thread() -> None:
+    own, cell = OwnThread("test-own"), FakeCell()
+    for number in range(10):
+        own.submit(cell, lambda _cell, context: (context, threading.get_ident()), number, "done")
+    results = [cell.done.get(timeout=WAIT) for _ in range(10)]
+    assert [result[3][0] for result in results] == list(range(10))
+    assert {result[3][1] for result in results} == {own.thread.ident if own.thread else 0}
+    own.retire(cell)
+    assert own.thread is not None
+    own.thread.join(WAIT)
+    assert not own.thread.is_alive()
+
+
+def test_what_a_step_raises_comes_back_as_its_outcome() -> None:
+    own, cell = OwnThread("test-own"), FakeCell()
+
+    def fails(_cell: Any, context: Any) -> None:
+        raise SystemExit(context)
+
+    own.submit(cell, fails, 3, "done")
+    _, done, context, result, error = cell.done.get(timeout=WAIT)
+    assert (done, context, result) == ("done", 3, None)
+    assert isinstance(error, SystemExit)
+    own.close()
+
+
+def test_a_lane_for_many_is_not_ended_by_the_end_of_one() -> None:
+    times: list[float] = []
+    own, cell = OwnThread("test-cpu", lambda _cell, wall: times.append(wall)), FakeCell()
+    own.submit(cell, lambda _cell, _context: 1, None, "done")
+    cell.done.get(timeout=WAIT)
+    own.retire(cell)
+    own.submit(cell, lambda _cell, _context: 2, None, "done")
+    assert cell.done.get(timeout=WAIT)[3] == 2
+    assert times == [0.0, 0.0]
+    own.close()
