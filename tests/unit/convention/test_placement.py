@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from garrick.convention.placement import Placer
 from garrick.errors import NoCapableSystem
-from garrick.requirements import fits, requires
+from garrick.requirements import missing, requires
 from garrick.runtime.signals import ProcessInfo, SystemInfo, View
 
 
@@ -139,7 +139,7 @@ def test_what_is_chosen_fits_and_a_refusal_means_that_nothing_does(
     own: dict[str, Any], others: list[tuple[dict[str, Any], list[int]]], wanted: dict[str, Any], near: bool
 ) -> None:
     known = view(system("a", [1, 2], **own), *(system(f"s{n}", loads, **c) for n, (c, loads) in enumerate(others)))
-    able = [s for s in known.systems.values() if fits(Plain, wanted, s.capabilities) and s.processes]
+    able = [s for s in known.systems.values() if not missing(wanted, s.capabilities) and s.processes]
     try:
         chosen, process = Placer().choose(Plain, wanted, known, "a@01", 1, near=near)
     except NoCapableSystem:
