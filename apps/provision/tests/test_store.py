@@ -244,3 +244,17 @@ def test_views_count_hosts_and_actions(dispatch: Dispatch) -> None:
     assert views.counts(dispatch) == {"queued": 1, "running": 1, "succeeded": 1}
     assert [a.state for a in views.actions(dispatch, 0.0)] == ["running", "queued", "succeeded"]
     assert views.actions(dispatch, 0.0)[0].step == "check_disk"
+
+
+def test_a_lost_host_stays_lost_until_it_reports(dispatch: Dispatch) -> None:
+    """New gates are refused again and again while the host is away; its servers' requests keep their reason."""
+    create(dispatch, "web")
+    assert host_of(dispatch, "web") == "h1"
+    dispatch.fail_running_on_host("h1")
+    dispatch.host_unready("h1")
+    waiting = dispatch.accept("web", "reboot").action_id
+    dispatch.mark_waiting()
+    assert dispatch.rows("SELECT state FROM host WHERE name = 'h1'")[0]["state"] == "lost"
+    assert dispatch.rows("SELECT reason_code FROM action WHERE id = ?", waiting)[0]["reason_code"] == "waiting_host"
+    dispatch.host_up("h1", 2)
+    assert dispatch.rows("SELECT reason_code FROM action WHERE id = ?", waiting)[0]["reason_code"] == "queued"
