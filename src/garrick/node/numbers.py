@@ -29,7 +29,7 @@ class Numbers:
         self._stock: deque[int] = deque()
         self._lock = threading.Lock()
         self._asked: Slot | None = None
-        runtime._next_number = self.take  # type: ignore[method-assign]
+        runtime.next_number = self.take
 
     def fetch(self) -> Slot | None:
         """Ask the admin for a block, unless that has been done and not been answered."""

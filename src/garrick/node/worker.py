@@ -123,7 +123,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     ended = threading.Event()
     runtime.on_shutdown = ended.set
     if role == "dedicated":
-        runtime.cells = _Cells(runtime, ended)
+        runtime.on_empty = ended.set  # it is there for one actor and those that it spawns beside itself
         signal.signal(signal.SIGTERM, lambda _signum, _frame: runtime.post(process_signals.shutdown, runtime))
         solo = Solo(runtime, process.poller)
         threading.excepthook = _crash_with(lambda: True, threading.excepthook)
@@ -137,7 +137,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         written = process.flush_alone(FLUSH_SECONDS)
     else:
         baton = Baton(runtime, process.poller)
-        threading.excepthook = _crash_with(baton._ended.is_set, threading.excepthook)
+        threading.excepthook = _crash_with(lambda: baton.ended, threading.excepthook)
         process.inbound.on_holder = True
         process.links.open(0)
         baton.start()
@@ -168,23 +168,3 @@ def _crash_with(failed: Callable[[], bool], report: Callable[[Any], Any]) -> Cal
             os._exit(CRASHED)
 
     return hook
-
-
-class _Cells(dict[int, Any]):
-    """The table of cells of a dedicated process, which is there for one actor and those that it spawns beside itself."""
-
-    def __init__(self, runtime: Runtime, ended: threading.Event) -> None:
-        super().__init__()
-        self._runtime = runtime
-        self._ended = ended
-
-    def pop(self, *arguments: Any) -> Any:
-        """The step that ends an actor takes it out here, and tells everybody afterwards; so the process ends behind it."""
-        cell = super().pop(*arguments)
-        if not self:
-            self._runtime.post(self._end_if_empty, None)
-        return cell
-
-    def _end_if_empty(self, _argument: None) -> None:
-        if not self:
-            self._ended.set()

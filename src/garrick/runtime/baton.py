@@ -99,6 +99,11 @@ class Baton:
         self._monitor_wake = threading.Event()
         self._monitor = threading.Thread(target=self._watch, name=f"{name}-monitor", daemon=True)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nobody runs the lane any more: it was stopped, or the runtime failed."""
+        return self._ended.is_set()
+
     # --- Scheduler -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:

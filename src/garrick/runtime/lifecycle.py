@@ -439,8 +439,8 @@ def _tell_all(runtime: Runtime, cell: Cell, reason: str, detail: str, error: Bas
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
     cell.actor = cell.handle = cell.context = cell.ending = None
-    if runtime.ending and not runtime.cells and not runtime.leaving:
-        runtime.on_shutdown()
+    if not runtime.cells and not runtime.leaving:
+        (runtime.on_shutdown if runtime.ending else runtime.on_empty)()
     return False
 
 

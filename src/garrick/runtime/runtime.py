@@ -94,6 +94,10 @@ class Runtime:
         self.hosts_actors = True
         self.ending = False
         self.on_shutdown: Callable[[], None] = lambda: None
+        self.on_empty: Callable[[], None] = lambda: None
+        """Called on the holder when the last actor has ended, and everybody who must know has been told."""
+        self.next_number: Callable[[], int] = _no_processes
+        """Gives the number of a new dedicated process."""
 
         self.lane: deque[Any] = deque()
         self.append = self.lane.append
@@ -118,7 +122,6 @@ class Runtime:
         self.profiles: dict[Any, Any] = {}
         self._counter = itertools.count(1)
         self._spawn_lock = threading.Lock()
-        self._numbers: deque[int] = deque()
         self._seen: dict[int, int] = {}
         self._held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
         self.tombstones: OrderedDict[int, str] = OrderedDict()
@@ -520,7 +523,7 @@ class Runtime:
             if system != self.system:
                 serial |= int(self.system.rpartition("@")[2], 16) << (2 * COUNTER_BITS)
             elif spec.isolation == "process":
-                process = self._next_number()
+                process = self.next_number()
             address = Address(system, process, serial)
             if children is not None:
                 children[address] = spec.name
@@ -534,11 +537,6 @@ class Runtime:
                     children[address] = spec.name
                 self.post(self._refuse, (self._new_cell(address, spec, parent, notify), error))
         return address
-
-    def _next_number(self) -> int:
-        if not self._numbers:
-            raise InvalidArgument("this base has no processes of its own; isolation='process' needs 'multiprocess'")
-        return self._numbers.popleft()
 
     def _start(self, argument: tuple[Cell, Any]) -> bool:
         return lifecycle.start(self, argument[0])
@@ -590,6 +588,10 @@ class Runtime:
 
     def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:
         return lifecycle.on_signal(self, *argument)
+
+
+def _no_processes() -> int:
+    raise InvalidArgument("this base has no processes of its own; isolation='process' needs 'multiprocess'")
 
 
 def _handle(cell: Cell, envelope: Any) -> Any:
