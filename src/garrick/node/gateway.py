@@ -27,7 +27,20 @@ from garrick.node.salvage import salvage
 from garrick.observe.management import is_plain
 from garrick.runtime.signals import ProcessInfo, SystemInfo
 from garrick.wire.codec import dumps
-from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL, Raw, decode, encode, localise, peek, qualify
+from garrick.wire.envelope import (
+    EXTENDED,
+    FAILURE,
+    MESSAGE,
+    REPLY,
+    SIGNAL,
+    Raw,
+    decode,
+    encode,
+    fields,
+    localise,
+    peek,
+    qualify,
+)
 from garrick.wire.link import LinkConfig
 
 log = logging.getLogger("garrick.node")
@@ -193,16 +206,15 @@ class Gateway:
                 log.warning("%s sent an envelope that can't be read: %s", peer.system, error)
 
     def _deliver(self, envelope: Raw, origin: str) -> None:
-        header = peek(envelope)
-        machine = self._house.machine
-        if header.target_system is not None:
+        _, _, flags, process, *_ = fields(envelope)  # the hot path: what is localised seldom has an extension
+        if flags & EXTENDED and peek(envelope).target_system is not None:
             self.give_back(envelope, "unknown")  # another incarnation of this system, or a third one
-        elif header.target_process == 0:
+        elif process == 0:
             self._house.to_admin(envelope, origin)
-        elif machine.alive(header.target_process):
-            self._house.deliver(header.target_process, envelope)
+        elif self._house.machine.alive(process):
+            self._house.deliver(process, envelope)
         else:
-            self.give_back(envelope, machine.why_gone(header.target_process))
+            self.give_back(envelope, self._house.machine.why_gone(process))
 
     # --- what can't be delivered -----------------------------------------------------------------------------------------
 

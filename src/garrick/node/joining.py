@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.errors import BadCredentials, EngineNotFound
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.gateway import Gateway
-from garrick.wire.envelope import Raw, peek
+from garrick.wire.envelope import Raw, fields
 
 if TYPE_CHECKING:
     from garrick.engine.identity import Credentials
@@ -31,7 +31,7 @@ class HostHouse:
 
     def deliver(self, number: int, envelope: Raw) -> None:
         """See `House`."""
-        self._host.links.send(number, envelope, peek(envelope).kind)
+        self._host.links.send(number, envelope, fields(envelope)[1])
 
     def to_admin(self, envelope: Raw, origin: str) -> None:
         """See `House`."""
