@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Convention:
 
 
 @asynccontextmanager
-async def convention_in(folder: Path) -> Any:
+async def convention_in(folder: Path) -> AsyncIterator[Convention]:
     convention = Convention(folder)
     try:
         await convention.start()
