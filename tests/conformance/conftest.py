@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import pytest
 from garrick import ActorSystem
 from garrick.inbox import Inbox
 from garrick.runtime.async_lane import _new_loop
+from garrick.sim import sequential
 from garrick.system import BASES
 from tests.conformance import conventions, leftovers
 from tests.conformance.actors import Gate
 
 Start = Callable[..., ActorSystem]
 
-SIMULATED = {"sim", "sim-convention"}
-"""Bases that run in virtual time, driven by the program's thread."""
+SIMULATED = {"sim", "sim-convention", "sequential"}
+"""Bases that are driven by the program's thread, the first two in virtual time."""
 CONVENTIONS = {"convention", "sim-convention"}
 
 _numbers = count(1)
@@ -44,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # What is not there yet is not in the list; nothing is skipped.
-EXISTING = [*(base for base, module in BASES.items() if _exists(module)), *sorted(CONVENTIONS)]
+EXISTING = [*(base for base, module in BASES.items() if _exists(module)), "sequential", *sorted(CONVENTIONS)]
 WITH_PROCESSES = {"multiprocess", "convention"}
 
 
@@ -63,6 +64,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if (over is None or base in over.args)
         and not (marked("one_system") and base in CONVENTIONS)
         and not (marked("real_time") and base in SIMULATED)
+        and not (
+            "gate" in metafunc.fixturenames and base == "sequential"
+        )  # nothing opens it while a handler waits there
     ]
     marks = {base: [pytest.mark.processes] if base in WITH_PROCESSES else [] for base in bases}
     metafunc.parametrize("base", [pytest.param(base, marks=marks[base]) for base in bases], indirect=True)
@@ -91,7 +95,7 @@ def simulated(base: str) -> bool:
 @pytest.fixture
 def copies(base: str) -> bool:
     """Whether messages between the program and its actors are copied."""
-    return base not in {"local", "sim"}
+    return base not in {"local", "sim", "sequential"}
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +150,8 @@ def start(base: str, nothing_is_left: None, _shared: conventions.Convention | No
             system: ActorSystem = conventions.real(folder, **options)
         elif base == "sim-convention":
             system = conventions.simulated(**options)
+        elif base == "sequential":
+            system = _sequential(**options)
         else:
             system = ActorSystem(base, **options)
         systems.append(system)
@@ -156,6 +162,13 @@ def start(base: str, nothing_is_left: None, _shared: conventions.Convention | No
     assert abandoned == []
     if _shared is not None:
         _shared.clear()
+
+
+def _sequential(*, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
+    """The base under the facade; it has no name of its own among the bases."""
+    system = ActorSystem.__new__(ActorSystem)
+    system._adopt(sequential.start(name, capabilities or {}))
+    return system
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from garrick import AsyncActorSystem, HandlerFailed, NameTaken, SystemStopped
 from tests.conformance.actors import Answers, Async, Consult, Echo, Get, Raise, Recorder
 
-pytestmark = pytest.mark.one_system("its surface is what is new here, not what is behind it")
+pytestmark = pytest.mark.over("local", "sim", "multiprocess")  # those that it starts by name
 
 
 def run(program: Coroutine[Any, Any, None]) -> None:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.one_system(
 )
 
 
+@pytest.mark.over("local", "sim", "multiprocess")
 def test_a_system_ends_with_its_block(base: str) -> None:
     with ActorSystem(base, name="conf-block") as system:
         echo = system.spawn(Echo)
@@ -148,6 +149,7 @@ def test_stop_of_a_system_with_work_under_way(system: ActorSystem) -> None:
     assert system.stop() == []
 
 
+@pytest.mark.over("local", "sim", "multiprocess")
 def test_an_unknown_base_or_option_is_refused(base: str) -> None:
     with pytest.raises(InvalidArgument, match="local"):
         ActorSystem("carrier pigeon")
