@@ -1,8 +1,8 @@
 """`Actor`: what programs derive their actors from.
 
-Owns the names of the API. Every operation is a call into the actor's host, a Garrick actor (see `thespian._host`), which sets ``_garrick_host``
-when ``__init__`` is over; so an actor that a program makes by a plain call works as an object and has no operations. Attributes of users can have
-any other names.
+Owns the names of the API. Every operation is a call into the actor's host, a Garrick actor (see `thespian._host`), which sets
+``_garrick_host`` when ``__init__`` is over; so an actor that a program makes by a plain call works as an object and has no operations.
+Attributes of users can have any other names.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class Endpoint:
         """
         address = target.addressDetails if isinstance(target, ActorAddress) else None
         if not isinstance(address, Address):
-            raise ValueError(f"{target!r} is not a valid ActorAddress")
+            raise ValueError(f"{target!r} is not a valid ActorAddress")  # noqa: TRY004 - what the API promises
         try:
             self.inbox.send(address, message)
             self.base.sent()
@@ -216,13 +216,18 @@ class Endpoint:
                     return None
                 message, _ = received
                 if isinstance(message, DeadLetter):
-                    if asked is not None and message.sender == self.inbox.address and message.target == asked:
+                    if self._is_answer(message, asked):
                         return None
                 elif isinstance(message, Poisoned):
                     if asked is not None and message.target == asked:
                         return self._died(message)
                 elif not isinstance(message, Notice) and not is_hidden(message):
                     return message
+
+    def _is_answer(self, letter: DeadLetter, asked: Address[Any] | None) -> bool:
+        """Whether the question itself reached nobody. What could not be unpickled is told by Poisoned too, with the cause."""
+        ours = letter.sender == self.inbox.address and letter.target == asked
+        return ours and letter.reason != "undecodable"
 
     @staticmethod
     def _died(notice: Poisoned) -> None:

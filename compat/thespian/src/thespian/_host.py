@@ -215,6 +215,10 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         address = target.addressDetails if isinstance(target, ActorAddress) else None
         if not isinstance(address, Address):
             raise InvalidActorAddress(target, "not a valid ActorAddress for sending messages to")
+        if address.serial == 0:
+            # Its exit request came from there, and it answers everything. The system has no use for messages of users.
+            log.debug("%s sends to the system itself: %s", self._class.__qualname__, type(message).__name__)
+            return
         try:
             self.send(address, message)
         except UnpicklableMessage as error:

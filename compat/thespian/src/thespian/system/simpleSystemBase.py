@@ -30,7 +30,7 @@ class ActorSystemBase(Base):
     def __init__(self, capabilities: dict[str, Any], logDefs: Any = None) -> None:
         add_own(capabilities, self.name, 2, AllowRemoteActorSources="No")
         _logging.configure(logDefs, None)
-        self._node: SequentialNode = start(f"{PREFIX}simple-{os.getpid()}-{next(_count)}", capabilities)
+        self._node: SequentialNode = start(f"{PREFIX}simple-{os.getpid()}-{next(_count)}", dict(capabilities))
         self._crew = self._node.crew
         system = ActorSystem.__new__(ActorSystem)
         system._adopt(self._node)
