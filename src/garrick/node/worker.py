@@ -38,6 +38,8 @@ SWITCH_INTERVAL = 0.0005
 """Seconds; the default of 5 ms gives links beside CPU burners a p99 of 150 ms."""
 FLUSH_SECONDS = 2.0
 """How long an ending process waits for its peers to take what it has said."""
+LAST_SECONDS = 0.5
+"""The same for the dead letters that its very end has made."""
 ADMIN_DIED = 70
 """Exit status of a process whose admin has gone."""
 CRASHED = 71
@@ -98,14 +100,11 @@ class Process:
             time.sleep(0.001)
         return True
 
-    def flush_alone(self, seconds: float) -> bool:
-        """As `flushed`, when the poller has no thread any more."""
+    def flush_alone(self, seconds: float) -> None:
+        """As `flushed`, when the poller has no thread any more; what is for processes that have gone stays unwritten."""
         deadline = time.monotonic() + seconds
-        while self.links.pending:
-            if time.monotonic() > deadline:
-                return False
+        while self.links.pending and time.monotonic() < deadline:
             self.poller.poll(0.01)
-        return True
 
 
 def run(config: NodeConfig, number: int, role: str) -> int:
@@ -130,11 +129,12 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         process.links.open(0)
         solo.start()
         solo.run(ended)
+        written = process.flushed(FLUSH_SECONDS)
         solo.stop(FLUSH_SECONDS)
         # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes later is one there.
         process.listener.part()
         solo.drain()
-        written = process.flush_alone(FLUSH_SECONDS)
+        process.flush_alone(LAST_SECONDS)
     else:
         baton = Baton(runtime, process.poller)
         threading.excepthook = _crash_with(lambda: baton.ended, threading.excepthook)
