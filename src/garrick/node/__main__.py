@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m garrick.node", description="Run an actor system in the foreground.")
+    parser = argparse.ArgumentParser(
+        prog="python -m garrick.node", description="Run an actor system in the foreground."
+    )
     parser.add_argument("--name", required=True, help="of the system, unique for this user on this machine")
     parser.add_argument(
         "--capabilities",

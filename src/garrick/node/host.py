@@ -432,7 +432,9 @@ async def _serve(
         host.start()
         await host.open()
     except GarrickError as error:
-        log.error("the system %s can't start: %s", config.system, "; ".join([str(error), *getattr(error, "__notes__", ())]))
+        log.error(
+            "the system %s can't start: %s", config.system, "; ".join([str(error), *getattr(error, "__notes__", ())])
+        )
         host.shutdown(0.0, str(error))
         await host.ended.wait()
         return 1

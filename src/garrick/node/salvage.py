@@ -14,7 +14,9 @@ from garrick.errors import UndecodableMessage
 from garrick.wire.envelope import Raw
 
 _OURS: Final = frozenset({"garrick", "builtins", "collections", "datetime", "pathlib", "decimal", "uuid"})
-_NOT_OURS: Final = frozenset({"eval", "exec", "open", "compile", "__import__", "getattr", "setattr", "delattr", "input", "breakpoint"})
+_NOT_OURS: Final = frozenset(
+    {"eval", "exec", "open", "compile", "__import__", "getattr", "setattr", "delattr", "input", "breakpoint"}
+)
 
 
 class Missing:

@@ -131,7 +131,8 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         solo.run(ended)
         written = process.flushed(FLUSH_SECONDS)
         solo.stop(FLUSH_SECONDS)
-        # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes later is one there.
+        # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes
+        # later is one there.
         process.listener.part()
         solo.drain()
         process.flush_alone(LAST_SECONDS)

@@ -208,6 +208,9 @@ def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: B
         return _start_failed(runtime, cell, error)
     first = cell.state != RESTARTING
     cell.state = RUNNING
+    if first and cell.parent.serial == 0 and cell.parent.process == 0:
+        # The admin is the parent: it can say what became of it only if it knows of it.
+        runtime.route(cell.parent, Started(cell.address), cell.address, SIGNAL)
     if first and cell.notify is not None:
         runtime.route(cell.notify, Started(cell.address), cell.address, REPLY)
         cell.notify = None

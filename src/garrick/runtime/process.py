@@ -65,7 +65,6 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
 
 def _on_view(runtime: Runtime, view: View) -> None:
     runtime.view = view
-    runtime.aliases = view.aliases
     own = view.systems.get(runtime.system)
     if own is None or own.capabilities == runtime.capabilities:
         return

@@ -90,7 +90,6 @@ class Runtime:
         self.address = control(system, number)
         self.admin = control(system, 0)
         self.view = View({})
-        self.aliases: dict[int, int] = {}
         self.hosts_actors = True
         self.ending = False
         self.on_shutdown: Callable[[], None] = lambda: None
@@ -300,7 +299,7 @@ class Runtime:
                     runtime.scheduler.wake()
         elif type(target) is ReplyAddress and target.slot is not None:
             self._complete(target, kind, message, sender)
-        elif target.system == self.system and self.aliases.get(target.process, target.process) == self.number:
+        elif target.process == self.number and target.system == self.system:
             self.deliver(target, kind, message, sender)
         elif target.system == self.system and target.process in self.local_control:
             self.post(self._to_local_control, (target, message, sender))

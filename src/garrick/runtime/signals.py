@@ -202,10 +202,9 @@ class SystemInfo:
 
 @dataclass
 class View(Signal):
-    """All systems this one may spawn on (its own included), complete; ``aliases`` maps lost processes to their replacement."""
+    """All systems this one may spawn on (its own included), complete."""
 
     systems: dict[str, SystemInfo]
-    aliases: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass

@@ -122,7 +122,6 @@ class _NoLinks:
     """Stands in for `garrick.node.links.Links`, of which `Inbound` needs this much."""
 
     def __init__(self) -> None:
-        self.aliases: dict[int, int] = {}
         self.undeliverable: Any = None
 
     def lost(self, number: int, reason: str) -> None:

@@ -59,8 +59,7 @@ def system_text(info: SystemInfo) -> str:
 
 def text(message: Any) -> str:
     match message:
-        case signals.View(systems, aliases):
-            assert not aliases
+        case signals.View(systems):
             return "View " + "; ".join(system_text(info) for info in systems.values())
         case signals.ProcessLost(processes, reason, detail):
             return f"ProcessLost {','.join(map(str, processes))} {reason}" + (f": {detail}" if detail else "")
