@@ -160,7 +160,11 @@ def abandon(runtime: Runtime) -> list[str]:
 def cell_class(cell: Cell) -> str:
     """The class of a cell's actor as text."""
     cls = cell.spec.actor_class if cell.actor is None else type(cell.actor)
-    return cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
+    if isinstance(cls, str):
+        return cls
+    # The program's main file has a private name in other processes (garrick.node.mainmodule); people know it by the usual one.
+    module = "__main__" if cls.__module__.startswith("__garrick_main_") else cls.__module__
+    return f"{module}.{cls.__qualname__}"
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
