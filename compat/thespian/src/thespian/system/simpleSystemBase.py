@@ -50,10 +50,15 @@ class ActorSystemBase(Base):
             try:
                 return inbox.receive_from(0)
             except TimeoutError:
-                due = self._crew.kernel.next_due()
+                due = self._next_wakeup()
             if due is None or deadline is None or due > deadline:
                 return None
             self._crew.sleep(max(0.0, due - time.monotonic()))
+
+    def _next_wakeup(self) -> float | None:
+        """When the next wakeup of an actor is due."""
+        cells = tuple(self.system._runtime.cells.values())
+        return min((timer.due for cell in cells for timer in cell.timers or ()), default=None)
 
     def update_capability(self, key: str, value: Any) -> None:
         """See Base."""
