@@ -139,6 +139,15 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
+class Unprintable(Exception):
+    """An error that can't even be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
 # --- plain actors ----------------------------------------------------------------------------------------------------
 
 
@@ -939,6 +948,47 @@ class BlockingAsync(Actor):
     async def wait(self, message: Wait) -> None:
         message.gate.wait()
         self.reply("waited")
+
+
+class Hangs(Actor):
+    """Waits for ever, in one way or another; tells its observer when it begins."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    @on
+    async def awaits(self, message: str) -> None:
+        self.send(self.observer, "waits")
+        await asyncio.Event().wait()
+
+    @on
+    def asks(self, message: Consult) -> None:
+        reply = self.ask(message.target, message.message, timeout=message.timeout)
+        self.send(self.observer, "waits")
+        reply.result()
+
+    @on
+    async def awaits_an_answer(self, message: Pass) -> None:
+        reply = self.ask(message.target, message.message, timeout=10_000)
+        self.send(self.observer, "waits")
+        await reply
+
+
+class Fails(Actor):
+    """Fails with what can't be said or sent."""
+
+    @on
+    def run(self, message: str) -> None:
+        raise Unprintable
+
+    @on
+    def after_its_answer(self, message: int) -> None:
+        self.reply(message)
+        raise ValueError("too late")
+
+    @on
+    def out_of_memory(self, message: float) -> None:
+        raise MemoryError("no room")
 
 
 class AsyncReceive(Actor):

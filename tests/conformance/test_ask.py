@@ -148,6 +148,19 @@ def test_two_actors_that_wait_for_each_other_are_told_at_once(system: ActorSyste
     assert system.ask(two, 0) == "end"
 
 
+@pytest.mark.parametrize("actor_class", [Partner, AsyncPartner])
+def test_a_cycle_over_several_processes_is_told_soon(system: ActorSystem, actor_class: type) -> None:
+    actors = [system.spawn(actor_class) for _ in range(3)]  # top-level actors are spread
+    for actor, following in zip(actors, [*actors[1:], actors[0]], strict=True):
+        system.send(actor, following)
+        with pytest.raises(ActorGone, match="unhandled"):
+            system.ask(actor, "a question behind the message")
+    with pytest.raises(HandlerFailed) as caught:
+        system.ask(actors[0], 100, timeout=10)
+    assert _root(caught.value, AskDeadlock)
+    assert [system.ask(actor, 0) for actor in actors] == ["end"] * 3
+
+
 def test_an_actor_that_asks_itself_is_told_at_once(system: ActorSystem) -> None:
     actor = system.spawn(Parent)
     found = system.ask(actor, Consult(actor, Get()))

@@ -219,6 +219,15 @@ def test_watching_a_failed_actor_tells_how_it_ended(system: ActorSystem, inbox: 
     assert late.receive(10).reason == "failed"
 
 
+def test_watching_an_actor_that_was_refused(system: ActorSystem, inbox: Inbox) -> None:
+    system.spawn(Echo, name="taken")
+    parent = system.spawn(Parent)
+    refused = system.ask(parent, Make(Echo, options={"name": "taken"}))
+    inbox.watch(refused)
+    told = inbox.receive(10)
+    assert (told.actor, told.reason) == (refused, "refused")
+
+
 def test_who_no_longer_watches_is_not_told(system: ActorSystem, inbox: Inbox) -> None:
     watcher, target = system.spawn(Parent, inbox.address), system.spawn(Echo)
     system.ask(watcher, Observe(target))

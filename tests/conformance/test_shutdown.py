@@ -17,7 +17,21 @@ from garrick import (
     Restart,
     SystemStopped,
 )
-from tests.conformance.actors import Answers, Blocker, Counter, Echo, Gate, Get, Node, Parent, Raise, Wait
+from tests.conformance.actors import (
+    Answers,
+    Blocker,
+    Consult,
+    Counter,
+    Echo,
+    Gate,
+    Get,
+    Hangs,
+    Node,
+    Parent,
+    Pass,
+    Raise,
+    Wait,
+)
 
 pytestmark = pytest.mark.one_system(
     "the convention lives longer than a test; the end of its systems has tests of its own"
@@ -87,6 +101,29 @@ def test_a_handler_that_hangs_is_abandoned_by_name(system: ActorSystem, gate: Ga
     assert len(abandoned) == 1
     assert "Blocker" in abandoned[0]
     assert str(actor) in abandoned[0]
+
+
+@pytest.mark.parametrize("what", ["anything", "an answer"])
+def test_a_coroutine_that_waits_for_ever_is_abandoned_and_leaves_nothing(system: ActorSystem, what: str) -> None:
+    inbox, silent = system.inbox(), system.inbox().address
+    actor = system.spawn(Hangs, inbox.address)
+    system.send(actor, what if what == "anything" else Pass(silent, "anyone?"))
+    assert inbox.receive(10) == "waits"
+    abandoned = system.stop(grace=0.3)
+    assert len(abandoned) == 1
+    assert "Hangs" in abandoned[0]
+
+
+@pytest.mark.real_time("the program goes on there only when the handler is over")
+def test_a_handler_that_waits_for_an_answer_is_abandoned_and_leaves_nothing(system: ActorSystem) -> None:
+    inbox, silent = system.inbox(), system.inbox().address
+    actor = system.spawn(Hangs, inbox.address)
+    system.send(actor, Consult(silent, "anyone?", 10_000))
+    assert inbox.receive(10) == "waits"
+    abandoned = system.stop(grace=0.3)
+    assert len(abandoned) == 1
+    assert "Hangs" in abandoned[0]
+    assert str(silent) in abandoned[0], "what it waits for"
 
 
 @pytest.mark.real_time("sim is driven by one thread of the program at a time")

@@ -25,6 +25,7 @@ from tests.conformance.actors import (
     BrokenStart,
     Counter,
     Echo,
+    Fails,
     FailsOnNotice,
     Gate,
     Get,
@@ -260,6 +261,33 @@ def test_an_actor_that_waits_for_its_restart_can_be_stopped(system: ActorSystem,
     assert ("got", "before the stop") in take(inbox, 4)
     with pytest.raises(ActorGone, match="stopped"):
         system.ask(actor, 1)
+
+
+def test_an_error_that_cannot_be_printed_is_reported_all_the_same(system: ActorSystem, inbox: Inbox) -> None:
+    actor = system.spawn(Fails, supervision=Stop())
+    with pytest.raises(HandlerFailed, match="Unprintable"):
+        system.ask(actor, "fail")
+    parent = system.spawn(Parent, inbox.address)
+    child = system.ask(parent, Make(Fails, options={"supervision": Stop()}))
+    neighbour = system.ask(parent, Make(Echo))
+    system.send(child, "fail")
+    exited = inbox.receive(10)
+    assert (exited.child, exited.reason) == (child, "failed")
+    assert "Unprintable" in exited.detail
+    assert system.ask(neighbour, 1) == 1
+
+
+def test_a_failure_after_the_answer_does_not_take_it_back(system: ActorSystem) -> None:
+    actor = system.spawn(Fails, supervision=Resume())
+    assert system.ask(actor, 5) == 5
+    assert system.ask(actor, 6) == 6
+
+
+def test_running_out_of_memory_is_an_ordinary_failure(system: ActorSystem) -> None:
+    actor = system.spawn(Fails)
+    with pytest.raises(HandlerFailed, match="MemoryError: no room"):
+        system.ask(actor, 1.5)
+    assert system.ask(actor, 5) == 5
 
 
 class FailsUnpicklably(Echo):
