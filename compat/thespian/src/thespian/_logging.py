@@ -7,7 +7,6 @@ itself, once. Records carry ``actorAddress`` there.
 from __future__ import annotations
 
 import logging
-import logging.config
 from typing import Any
 
 _configured = False
@@ -65,6 +64,12 @@ class _Addressed(logging.Filter):
         return True
 
 
+def _apply(definitions: dict[str, Any]) -> None:
+    import logging.config  # late: loads much, and most processes of actors don't need it
+
+    logging.config.dictConfig(definitions)
+
+
 def configure(definitions: Any, address: str | None) -> None:
     """Apply a program's definitions.
 
@@ -76,7 +81,7 @@ def configure(definitions: Any, address: str | None) -> None:
     if definitions is False:
         return
     if address is None:
-        logging.config.dictConfig(SIMPLE if definitions is None else definitions)
+        _apply(SIMPLE if definitions is None else definitions)
         return
     if _configured:
         return
@@ -84,7 +89,7 @@ def configure(definitions: Any, address: str | None) -> None:
     if definitions is None:
         logging.basicConfig(level=logging.WARNING)
     else:
-        logging.config.dictConfig(definitions)
+        _apply(definitions)
     of_here = _Addressed(address)
     loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
