@@ -210,14 +210,16 @@ def test_the_client_dies_while_a_handler_blocks(base: Path) -> None:
 
 def test_an_interrupt_is_for_the_client_alone(base: Path) -> None:
     then = """
-    import signal
     try:
+        print("waiting", flush=True)
         time.sleep(600)
     except KeyboardInterrupt:
         print(system.ask(victims[0], 7), flush=True)
         system.stop()
     """
     with program(base, then=then) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
         others = [member.pid for member in processes_of(base) if member.pid != process.pid]
         for pid in [*others, process.pid]:  # as a terminal does; the client last, since it ends the others then
             os.kill(pid, signal.SIGINT)

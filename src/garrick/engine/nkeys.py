@@ -45,6 +45,8 @@ def _unbase32(text: str) -> bytes:
     body, check = raw[:-2], raw[-2:]
     if len(body) < 33 or binascii.crc_hqx(body, 0).to_bytes(2, "little") != check:
         raise BadCredentials("a key is damaged: its checksum does not fit")
+    if _base32(body) != text:  # the last letter has bits that stand for nothing; a key has one spelling all the same
+        raise BadCredentials("a key is damaged: it is not written as keys are")
     return body
 
 
