@@ -738,7 +738,7 @@ class Clockwork(Actor):
         self.observer = observer
         self.born = self.now()
         self.timer: Any = None
-        self.ticks = 0
+        self.ticks = self.before = 0
 
     @on
     def start(self, message: tuple) -> None:  # type: ignore[type-arg]
@@ -761,9 +761,14 @@ class Clockwork(Actor):
         self.send(self.observer, (message, self.now() - self.born, self.sender == self.address))
 
     @on
-    def slow_tick(self, message: bytes) -> None:
-        self.ticks += 1
-        time.sleep(0.05)
+    def how_many_wait(self, message: bytes) -> None:
+        """Sleep for many periods; then tell how many ticks waited meanwhile: those before a message of its own."""
+        if message == b"begin":
+            time.sleep(0.2)
+            self.before = self.ticks
+            self.send(self.address, b"end")
+        else:
+            self.send(self.observer, ("waited", self.ticks - self.before))
 
     @on
     def wrong(self, message: int) -> str:
