@@ -15,7 +15,9 @@ endif
 ifneq ($(wildcard apps/provision/src/provision),)
 EDITABLE += -e apps/provision
 endif
-TYPED = $(wildcard src tests apps/*/src apps/*/tests compat/*/src/*/ compat/*/tests)
+# Two runs, because folders of tests that are no packages may have modules of the same name.
+TYPED = $(wildcard src tests apps/*/src apps/*/tests)
+TYPED_COMPAT = $(wildcard compat/*/src/*/ compat/*/tests)
 # Dependency groups (PEP 735) need pip 25.1; Debian 12 puts 23.0 into a new environment.
 INSTALL = $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && $(BIN)/python -m pip install --quiet $(EDITABLE)
 
@@ -46,6 +48,7 @@ format: $(VENV)/.ready-lint  ## let ruff put things right
 
 typecheck: $(VENV)/.ready-typecheck  ## mypy and basedpyright, on source and tests
 	$(BIN)/mypy $(TYPED)
+	$(BIN)/mypy $(TYPED_COMPAT)
 	$(BIN)/basedpyright
 
 bench: $(VENV)/.ready-run  ## all benchmarks against their peers, median of five; writes a table

@@ -207,7 +207,9 @@ if __name__ == "__main__":
     assert done.stdout == "UndecodableMessage True\nBadActorClass\nhello you\n", done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("text", ["say __main__", "__main__", "__main__ x", ["__main__", "x"], {"__main__": "__main__"}])
+@pytest.mark.parametrize(
+    "text", ["say __main__", "__main__", "__main__ x", ["__main__", "x"], {"__main__": "__main__"}]
+)
 def test_texts_that_mention_main_are_not_taken_for_classes(text: object) -> None:
     bodies = Bodies(None, None, program=True)
     body, main = bodies.dumps(text, foreign=False)

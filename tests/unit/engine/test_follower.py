@@ -181,7 +181,9 @@ def test_a_new_directory_is_told_of_us_and_condemns_nobody_before_it_has_settled
     assert effects == [AskSnapshot(), Announce(ME)]
     assert told(follower.handle(Snapshot("e2", 0, False, ()), 10.1)) == []
     assert told(follower.handle(Delta("e2", 1, (Joined(ME), Joined(member("h1@01"))), settled=False), 10.2)) == []
-    assert told(follower.handle(Delta("e2", 1, (), settled=True), 13.0)) == [Lost("h2@01", 1, False, "did not come back")]
+    assert told(follower.handle(Delta("e2", 1, (), settled=True), 13.0)) == [
+        Lost("h2@01", 1, False, "did not come back")
+    ]
     assert set(follower.members) == {"me", "h1"}
 
 
@@ -197,9 +199,7 @@ def test_cut_off_from_everybody() -> None:
     follower = joined("h1@01")
     follower.handle(Disconnected(), 1.0)
     assert follower.next_wake() == 3.0
-    assert told(follower.handle(Tick(), 3.0)) == [
-        Suspected("h1@01", 1, "this system is cut off from the convention")
-    ]
+    assert told(follower.handle(Tick(), 3.0)) == [Suspected("h1@01", 1, "this system is cut off from the convention")]
     follower.handle(Connected(), 5.0)
     follower.handle(Answered(True, 1), 5.1)
     assert told(follower.handle(Snapshot("e1", 5, True, (ME, member("h1@01"))), 5.2)) == [Restored("h1@01", 1)]

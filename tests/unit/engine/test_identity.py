@@ -67,7 +67,13 @@ def test_the_directory_serves_but_can_not_admit(keys: ConventionKeys, tmp_path: 
     assert credentials.server is not None
     assert credentials.server.hosts == ("127.0.0.1", "app.example")
     text = save_credentials(credentials, tmp_path / "app").read_text()
-    for secret in (keys.operator.seed, keys.account.seed, keys.system_account.seed, keys.directory_key.seed, keys.ca.key):
+    for secret in (
+        keys.operator.seed,
+        keys.account.seed,
+        keys.system_account.seed,
+        keys.directory_key.seed,
+        keys.ca.key,
+    ):
         assert secret not in text
 
 
@@ -129,7 +135,13 @@ def test_secrets_are_not_shown(keys: ConventionKeys) -> None:
     credentials = issue(keys, "app", [DIRECTORY])
     assert credentials.system_user is not None
     shown = repr(credentials) + repr(keys) + repr(credentials.system_user) + repr(credentials.server)
-    for secret in (credentials.seed, credentials.jwt, credentials.key, keys.operator.seed, credentials.system_user.seed):
+    for secret in (
+        credentials.seed,
+        credentials.jwt,
+        credentials.key,
+        keys.operator.seed,
+        credentials.system_user.seed,
+    ):
         assert secret not in shown
 
 

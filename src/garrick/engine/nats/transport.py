@@ -79,7 +79,7 @@ class TlsTransport(Transport):
     def at_eof(self) -> bool:
         return self._reader is None or self._reader.at_eof()
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  (declared without a return type there)
         # Asked by the library only to find out whether it has to make a transport: it has one.
         return True
 
