@@ -9,6 +9,7 @@ from garrick.inbox import Inbox
 from tests.conformance.actors import (
     Answers,
     AsyncReceive,
+    Consult,
     Deputy,
     Echo,
     Get,
@@ -33,6 +34,7 @@ def test_the_sender_is_the_actor_that_sent(system: ActorSystem, inbox: Inbox) ->
     target = system.spawn(SenderRecorder)
     sender = system.spawn(Parent)
     system.ask(sender, Pass(target, "by an actor"))
+    assert system.ask(sender, Consult(target, Get())) == [("by an actor", sender)]  # different senders have no order
     inbox.send(target, "by an inbox")
     system.send(target, "by the program")
     senders = dict(system.ask(target, Get()))
