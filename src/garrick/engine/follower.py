@@ -186,6 +186,8 @@ class Follower:
         self._ask_wait = _RETRY_FIRST
         self._later: OrderedDict[int, Delta] = OrderedDict()
         self._later_epoch = ""
+        self._doubted_epoch = ""
+        """A later epoch that a snapshot did not confirm; the next one decides."""
         self._unconfirmed: set[str] = set()
         self._over: OrderedDict[str, int] = OrderedDict()
         self._connected = False
@@ -227,7 +229,9 @@ class Follower:
 
     def next_wake(self) -> float | None:
         """When a `Tick` is due; None: nothing is pending."""
-        times = [t for t in (self._retry_at, self._ask_at, self._alone_at) if t is not None]
+        times = [t for t in (self._ask_at, self._alone_at) if t is not None]
+        if self._retry_at is not None and not self._announcing:
+            times.append(self._retry_at)
         if self.joined and not self._announcing and self._announced is not None and self._announced != self._offer:
             times.append(self._announced_at + _LOAD_EVERY)
         return min(times, default=None)
@@ -369,11 +373,14 @@ class Follower:
 
     def _catch_up(self, now: float, out: list[Effect]) -> None:
         later, self._later = self._later, OrderedDict()
-        if self._later_epoch not in {"", self.epoch}:
-            self._later = later  # they belong to a directory that is newer still
+        if self._later_epoch not in {"", self.epoch, self._doubted_epoch}:
+            self._later = later  # they may belong to a directory that is newer still: one more question tells
+            self._doubted_epoch = self._later_epoch
             self._ask(now)
             return
-        self._later_epoch = ""
+        if self._later_epoch not in {"", self.epoch}:
+            later.clear()  # this answer is to a question asked after they came: they were stragglers of an older directory
+        self._later_epoch = self._doubted_epoch = ""
         for version in sorted(later):
             if version <= self.version:
                 continue
@@ -489,10 +496,10 @@ class Follower:
             out.append(AskSnapshot())
         if self._announcing:
             return
-        if not self.joined:
-            if self._retry_at is not None and now >= self._retry_at:
+        if self._retry_at is not None:
+            if now >= self._retry_at:
                 self._announce(now, out)
-        elif self._announced is not None and self._announced != self._offer:
+        elif self.joined and self._announced is not None and self._announced != self._offer:
             before, wanted = self._announced, self._offer
             only_load = before.capabilities == wanted.capabilities and before.processes == wanted.processes
             if not only_load or now >= self._announced_at + _LOAD_EVERY:
