@@ -13,38 +13,13 @@ from garrick.handlers import on
 from garrick.messages import Notice
 from garrick.runtime import lifecycle
 from garrick.runtime.cell import Cell
+from garrick.runtime.once import Once
 from garrick.runtime.signals import Spec, Stop
 from garrick.supervision import Resume
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from garrick.runtime.runtime import Runtime
-
-
-class _Arrival:
-    """Becomes done with the next message."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self.target: Address[Any] | None = None
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
-
-    def on_done(self, callback: Callable[[], None]) -> None:
-        with self._lock:
-            if not self.done:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def complete(self) -> None:
-        with self._lock:
-            self.done = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
 
 
 class Inbox:
@@ -53,7 +28,7 @@ class Inbox:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._messages: deque[tuple[Any, Address[Any] | None]] = deque()
-        self._arrival: _Arrival | None = None
+        self._arrival: Once | None = None
         self._lock = threading.Lock()
         self._closed = False
         address: Address[Any] = Address(runtime.system, runtime.number, runtime.next_serial())
@@ -95,7 +70,7 @@ class Inbox:
                 if self._messages:
                     return self._messages.popleft()
                 self._check()
-                arrival = self._arrival = _Arrival()
+                arrival = self._arrival = Once()
             if not self._runtime.scheduler.wait(arrival, deadline):
                 with self._lock:
                     if not self._messages:
@@ -117,7 +92,7 @@ class Inbox:
         with self._lock:
             arrival, self._arrival = self._arrival, None
         if arrival is not None:
-            arrival.complete()
+            arrival.finish()
 
     def _check(self) -> None:
         if self._closed or self._runtime.ending:

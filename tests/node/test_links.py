@@ -16,9 +16,10 @@ from garrick.node.handshake import LINK, SIZE, Hello, check, hello, line, parse_
 from garrick.node.inlink import Listener, listen
 from garrick.node.links import Links
 from garrick.node.mainmodule import Bodies
-from garrick.node.outlink import LIMIT, Space
+from garrick.node.outlink import LIMIT
 from garrick.node.reactor import READ, Poller
 from garrick.node.rundir import RunDir, remove_if_dead
+from garrick.runtime.once import Once
 from garrick.wire.codec import loads
 from garrick.wire.envelope import MESSAGE, SIGNAL, Raw, decode
 
@@ -151,9 +152,9 @@ def test_half_an_envelope_is_not_handed_back_and_the_rest_is(ends: tuple[End, En
 
 def test_users_messages_wait_for_room_and_signals_do_not(ends: tuple[End, End]) -> None:
     first, second = ends
-    waited: list[Space] = []
+    waited: list[Once] = []
 
-    def wait(space: Space) -> bool:
+    def wait(space: Once) -> bool:
         waited.append(space)
         if len(waited) > 1:
             turns(first, second, until=lambda: space.done)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garrick.runtime.once import Once
 from garrick.sim.clock import SECOND, VirtualClock, instant
-from garrick.sim.hands import Crew, Once
+from garrick.sim.hands import Crew
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.loop import StepLoop
 from garrick.sim.rng import SeededIds, SeededRandom

@@ -19,9 +19,10 @@ from typing import Any, Final, Protocol
 from garrick.address import Address
 from garrick.errors import BackPressure
 from garrick.node import handshake
-from garrick.node.outlink import LIMIT, OutLink, Space
+from garrick.node.outlink import LIMIT, OutLink
 from garrick.node.reactor import Reactor
 from garrick.node.rundir import RunDir
+from garrick.runtime.once import Once
 from garrick.wire.codec import PROTOCOL
 from garrick.wire.envelope import MESSAGE, Raw, encode
 
@@ -66,7 +67,7 @@ class Links:
         """Gets each envelope that can't be sent, with the reason; any thread."""
         self.broken: Callable[[int], None] = _ignore
         """Told on the reactor's thread when a process closed a connection that we had to it."""
-        self.wait: Callable[[Space], bool] | None = None
+        self.wait: Callable[[Once], bool] | None = None
         """Waits for room on the way to a process: False when it took too long. Only called for messages of users."""
         self._reactor = reactor
         self._rundir = rundir
@@ -175,7 +176,7 @@ class Links:
                 self._links[number] = link
             return link
 
-    def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Space], bool]) -> None:
+    def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Once], bool]) -> None:
         if _on_event_loop():
             return  # it would stall all async actors of the process; they have `offer`
         while (space := link.space()) is not None:

@@ -17,10 +17,10 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from garrick.address import Address
 from garrick.node.reactor import READ, WRITE, Reactor
+from garrick.runtime.once import Once
 
 log = logging.getLogger("garrick.node")
 
@@ -34,34 +34,6 @@ _FIRST_RETRY: Final = 0.002
 _LONGEST_RETRY: Final = 0.05
 _NOT_YET: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN})
 """The peer does not listen yet (or no longer: then it will be reported lost), or has too many callers at once."""
-
-
-class Space:
-    """A `garrick.ports.Waitable` that is done when a link has room again, or nothing can be sent there any more."""
-
-    target: Address[Any] = Address("", 0, 0)
-    """Nobody in particular answers: a scheduler that waits for this can't run anybody instead."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
-
-    def on_done(self, callback: Callable[[], None]) -> None:
-        """See `garrick.ports.Waitable`."""
-        with self._lock:
-            if not self.done:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def finish(self) -> None:
-        """Let those who wait go on."""
-        with self._lock:
-            self.done = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
 
 
 class OutLink:
@@ -124,17 +96,17 @@ class OutLink:
         """The socket is full: the reactor will say when it is not."""
         self._watched = 0
         self._retry = _FIRST_RETRY
-        self._space: Space | None = None
+        self._space: Once | None = None
 
     # --- any thread -----------------------------------------------------------------------------------------------------
 
-    def space(self) -> Space | None:
+    def space(self) -> Once | None:
         """Something to wait for, if too much waits."""
         with self.lock:
             if self.closed or self.size <= LIMIT:
                 return None
             if self._space is None:
-                self._space = Space()
+                self._space = Once()
             return self._space
 
     def flush(self) -> None:

@@ -23,13 +23,13 @@ from garrick.node.inlink import Listener, listen
 from garrick.node.links import Links
 from garrick.node.mainmodule import Bodies, MainFinder, stand_in
 from garrick.node.numbers import Numbers
-from garrick.node.outlink import Space
 from garrick.node.reactor import Poller
 from garrick.node.rundir import RunDir
 from garrick.node.solo import Solo
 from garrick.node.spawner import GOODBYE
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
+from garrick.runtime.once import Once
 from garrick.runtime.runtime import Runtime
 
 log = logging.getLogger("garrick.node")
@@ -87,7 +87,7 @@ class Process:
         self.numbers = Numbers(self.runtime)
         self.scheduler: Any = None
 
-    def _wait_for_room(self, space: Space) -> bool:
+    def _wait_for_room(self, space: Once) -> bool:
         return self.runtime.scheduler.wait(space, self.runtime.clock.now() + ROOM_SECONDS)
 
     def flushed(self, seconds: float) -> bool:

@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from garrick.runtime.ask import Slot
+from garrick.runtime.once import Once
 from garrick.sim.clock import instant
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.sleeping import virtual_sleep
@@ -42,28 +43,6 @@ class Abandoned(BaseException):
 
     No Exception, so that handlers don't take it for theirs.
     """
-
-
-class Once:
-    """A `garrick.ports.Waitable` for the program: becomes done by `finish`."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self._callbacks: list[Callable[[], None]] = []
-
-    def on_done(self, callback: Callable[[], None]) -> None:
-        """See Waitable."""
-        if self.done:
-            callback()
-        else:
-            self._callbacks.append(callback)
-
-    def finish(self) -> None:
-        """It is done."""
-        if not self.done:
-            self.done = True
-            for callback in self._callbacks:
-                callback()
 
 
 class Stall:
@@ -426,4 +405,4 @@ def _never() -> bool:
     return False
 
 
-__all__ = ["Abandoned", "Crew", "Hand", "Once", "OwnHand", "Stall"]
+__all__ = ["Abandoned", "Crew", "Hand", "OwnHand", "Stall"]

@@ -16,8 +16,9 @@ from garrick.node.admin import AdminMachine, Effect
 from garrick.node.gateway import Gateway
 from garrick.node.inbound import Inbound
 from garrick.node.salvage import salvage
+from garrick.runtime.once import Once
 from garrick.runtime.signals import SystemInfo
-from garrick.sim.hands import Crew, Once
+from garrick.sim.hands import Crew
 from garrick.sim.loop import StepLoop
 from garrick.wire.codec import dumps
 from garrick.wire.envelope import Raw, decode, encode

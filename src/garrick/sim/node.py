@@ -15,9 +15,10 @@ from garrick.convention.placement import Placer
 from garrick.node.admin.effects import Announce, Effect
 from garrick.node.local import InProcessAdmin
 from garrick.runtime import process
+from garrick.runtime.once import Once
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.signals import SystemInfo
-from garrick.sim.hands import Crew, Once
+from garrick.sim.hands import Crew
 from garrick.sim.rng import SeededRandom
 from garrick.sim.runtime import SimRuntime
 from garrick.sim.stepped import Stepped

@@ -1,0 +1,36 @@
+"""`Once`: something to wait for that becomes done by a call: the arrival of a message, room on a link, the end of a system."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Once:
+    """A `garrick.ports.Waitable`."""
+
+    target = None
+    """Nobody in particular completes it: a scheduler that waits for it can't run anybody instead."""
+
+    __slots__ = ("_callbacks", "_lock", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """See Waitable."""
+        with self._lock:
+            if not self.done:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def finish(self) -> None:
+        """It is done: let those who wait go on; any thread, and any number of times."""
+        with self._lock:
+            self.done = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
