@@ -334,8 +334,6 @@ class Follower:
         if snapshot.epoch == self.epoch and snapshot.version < self.version:
             self._ask(now)  # overtaken by deltas: it can't tell what is true now
             return
-        if snapshot.epoch not in {self.epoch, self._later_epoch}:
-            self._later.clear()
         self.epoch, self.version = snapshot.epoch, snapshot.version
         changes: list[Change] = []
         listed = {name_of(member.system): member for member in snapshot.members}

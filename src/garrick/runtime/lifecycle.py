@@ -35,7 +35,7 @@ from garrick.errors import (
 )
 from garrick.messages import ChildExited, Notice, Poisoned, Terminated
 from garrick.requirements import is_demanding, missing, requirements_of
-from garrick.runtime import deadlock
+from garrick.runtime import deadlock, load
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STARTING, STOPPING, Cell
 from garrick.runtime.signals import (
@@ -208,6 +208,8 @@ def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: B
         return _start_failed(runtime, cell, error)
     first = cell.state != RESTARTING
     cell.state = RUNNING
+    if first and not runtime.load_due:
+        load.report_load(runtime)
     if first and cell.parent.serial == 0 and cell.parent.process == 0:
         # The admin is the parent: it can say what became of it only if it knows of it.
         runtime.route(cell.parent, Started(cell.address), cell.address, SIGNAL)
@@ -395,6 +397,8 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     waiting, cell.queue = cell.queue, _Grave(cell, reason)
     cell.busy = True
     runtime.cells.pop(cell.address.serial, None)
+    if not runtime.load_due:
+        load.report_load(runtime)
     runtime.tombstones[cell.address.serial] = reason
     if len(runtime.tombstones) > 10_000:
         runtime.tombstones.popitem(last=False)

@@ -91,6 +91,8 @@ class Runtime:
         self.admin = control(system, 0)
         self.view = View({})
         self.hosts_actors = True
+        self.load_due = False
+        """Whether a report of the number of actors is under way (`garrick.runtime.load`)."""
         self.ending = False
         self.on_shutdown: Callable[[], None] = lambda: None
         self.on_empty: Callable[[], None] = lambda: None

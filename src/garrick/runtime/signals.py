@@ -139,6 +139,13 @@ class NumbersWanted(Signal):
 
 
 @dataclass
+class Load(Signal):
+    """A process reports how many actors it has; at most once a second, and only when that has changed."""
+
+    actors: int
+
+
+@dataclass
 class DeadLetterNote(Signal):
     """A process reports dead letters: total so far, by reason, and the newest letters for the admin's list."""
 

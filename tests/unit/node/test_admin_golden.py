@@ -146,7 +146,8 @@ class Script:
             case ["shutdown", grace]:
                 return machine.shutdown(float(grace), now)
             case ["load", number, actors]:
-                return machine.process_load(int(number), int(actors), now)
+                sender = control(machine.core.system, int(number))
+                return machine.handle(signals.Load(int(actors)), sender, now)
             case ["system", name, "joins" | "changes" as verb, *rest]:
                 capabilities = dict(word.split("=") for word in rest)
                 info = SystemInfo(f"{name}@00000000bb", capabilities, (ProcessInfo(1),))

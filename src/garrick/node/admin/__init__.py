@@ -10,7 +10,6 @@ simulator) executes them. Interface::
     machine.process_died(number, detail, now, expected=False)
     machine.handle(message, sender, now, target=None)  # an envelope to process 0; give its target when serial != 0
     machine.undeliverable(target, sender, reason, now, text="")
-    machine.process_load(number, actors, now)
     machine.alive(number)  why_gone(number)  info()    # for the edge's routing
     machine.bounced(signal, target, reason, now)       # a signal of an admin that could not be delivered
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input

@@ -293,16 +293,6 @@ class AdminMachine:
             bounce(self.core, message, target, reason)
         return self._finish(now)
 
-    def process_load(self, number: int, actors: int, now: float) -> list[Effect]:
-        """How many actors a process has; what the View says of it follows when it has changed notably."""
-        process = self.core.processes.table.get(number)
-        if process is not None and process.state is State.UP and process.load != actors:
-            notable = abs(process.load - actors) * 8 >= max(process.load, actors)
-            process.load = actors if notable else process.load
-            if notable:
-                self.core.view_changed()
-        return self._finish(now)
-
     def status_wanted(self, token: Any, now: float) -> list[Effect]:
         """Somebody at the edge wants the status: comes as ``Answer(token, dict)``, in these effects or in later ones."""
         if self.ended:

@@ -65,6 +65,16 @@ def start_process(core: Core, message: signals.StartProcess, sender: Sender, now
         core.broadcast(signals.ProcessLost((process.number,), "stopped", "the system is ending"))
 
 
+def load(core: Core, message: signals.Load, sender: Sender, now: float) -> None:
+    """How many actors a process has; what the View says of it follows when it has changed notably."""
+    process = core.processes.table.get(sender.process) if sender is not None else None
+    if process is None or process.state is not State.UP or process.load == message.actors:
+        return
+    if abs(process.load - message.actors) * 8 >= max(process.load, message.actors):
+        process.load = message.actors
+        core.view_changed()
+
+
 def dead_letters(core: Core, message: signals.DeadLetterNote, sender: Sender, now: float) -> None:
     """A process reports its dead letters."""
     process = core.processes.table.get(sender.process) if sender is not None else None
@@ -165,6 +175,7 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.NumbersWanted: numbers_wanted,
     signals.StartProcess: start_process,
     signals.DeadLetterNote: dead_letters,
+    signals.Load: load,
     signals.SetCapability: set_capability,
     signals.Shutdown: shutdown,
 }
