@@ -215,6 +215,16 @@ def test_capabilities_are_published_at_once_and_load_now_and_then() -> None:
     assert announcements(follower.handle(Tick(), 2.6)) == [Member("me@01", 1, {"db": True}, (), 2.0)]
 
 
+def test_an_update_that_nobody_answered_is_repeated() -> None:
+    follower = joined()
+    follower.handle(Offer({"db": True}, (), 1.0), 0.5)
+    follower.handle(Unanswered("announce"), 1.5)
+    assert follower.next_wake() == 1.6
+    assert announcements(follower.handle(Tick(), 1.6)) == [Member("me@01", 1, {"db": True}, (), 1.0)]
+    follower.handle(Answered(True, 1), 1.7)
+    assert follower.next_wake() is None
+
+
 def test_leaving() -> None:
     follower = joined("h1@01")
     assert follower.handle(Leave(), 1.0) == [GoodBye("me@01", 1)]
