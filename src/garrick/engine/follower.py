@@ -432,7 +432,9 @@ class Follower:
         known = self.members.get(name_of(member.system))
         self._unconfirmed.discard(name_of(member.system))
         if known is not None and (known.system, known.session) == (member.system, member.session):
-            return self._accept(Updated(member), out)
+            # Known from an earlier directory, and perhaps doubted while we were cut off.
+            restored = self._accept(Restored(member.system, member.session), out)
+            return restored + self._accept(Updated(member), out)
         news: tuple[Change, ...] = (Joined(member),)
         if known is not None:  # its end was not told: it must be, exactly once
             self._forget(known.system, known.session)
