@@ -10,7 +10,8 @@ import pytest
 
 from garrick import ActorSystem, Address
 from garrick.inbox import Inbox
-from tests.conformance.actors import Directory, Echo, Get, Make, Parent, Recorder
+from tests.conformance.actors import Echo, Get, Make, Parent, Recorder
+from tests.conformance.waiting_actors import Directory
 
 
 def test_equal_means_the_same_actor(system: ActorSystem) -> None:

@@ -8,7 +8,6 @@ from garrick import ActorGone, ActorSystem, AskDeadlock, AskTimeout, HandlerFail
 from garrick.inbox import Inbox
 from tests.conformance.actors import (
     Answers,
-    Async,
     AsyncPartner,
     Canceller,
     Chain,
@@ -25,6 +24,7 @@ from tests.conformance.actors import (
     Unpicklable,
     Wait,
 )
+from tests.conformance.waiting_actors import Async
 
 
 def test_an_ask_in_a_sync_handler(system: ActorSystem) -> None:

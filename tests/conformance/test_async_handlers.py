@@ -6,20 +6,8 @@ import pytest
 
 from garrick import ActorSystem, HandlerFailed
 from garrick.inbox import Inbox
-from tests.conformance.actors import (
-    Answers,
-    Async,
-    AsyncReceive,
-    BlockingAsync,
-    Chain,
-    Consult,
-    Echo,
-    Gate,
-    Get,
-    Parent,
-    Raise,
-    Report,
-)
+from tests.conformance.actors import Answers, Chain, Consult, Echo, Gate, Get, Parent, Raise
+from tests.conformance.waiting_actors import Async, AsyncReceive, BlockingAsync, Report
 
 
 def test_what_a_coroutine_returns_is_the_answer(system: ActorSystem) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from garrick import AsyncActorSystem, HandlerFailed, NameTaken, SystemStopped
-from tests.conformance.actors import Answers, Async, Consult, Echo, Get, Raise, Recorder
+from tests.conformance.actors import Answers, Consult, Echo, Get, Raise, Recorder
+from tests.conformance.waiting_actors import Async
 
 pytestmark = pytest.mark.over("local", "sim", "multiprocess")  # those that it starts by name
 

@@ -8,18 +8,8 @@ import pytest
 
 from garrick import ActorSystem, HandlerFailed, UnpicklableMessage
 from garrick.inbox import Inbox
-from tests.conformance.actors import (
-    AnswersLock,
-    Echo,
-    Exploding,
-    Get,
-    Make,
-    Mutator,
-    Parent,
-    Payload,
-    Recorder,
-    SendsLock,
-)
+from tests.conformance.actors import Echo, Get, Make, Parent, Recorder
+from tests.conformance.waiting_actors import AnswersLock, Exploding, Mutator, Payload, SendsLock
 
 
 def test_messages_are_copied_each_by_itself_between_processes(system: ActorSystem, copies: bool) -> None:

@@ -8,19 +8,8 @@ import pytest
 
 from garrick import ActorSystem
 from garrick.inbox import Inbox
-from tests.conformance.actors import (
-    BlockedStart,
-    Blocker,
-    Chain,
-    Consult,
-    Echo,
-    Gate,
-    Get,
-    Make,
-    Parent,
-    Recorder,
-    Wait,
-)
+from tests.conformance.actors import Chain, Consult, Echo, Gate, Get, Make, Parent, Recorder, Wait
+from tests.conformance.waiting_actors import BlockedStart, Blocker
 
 
 def siblings(system: ActorSystem, *actor_classes: type, args: tuple[Any, ...] = ()) -> list[Any]:

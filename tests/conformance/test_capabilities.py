@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from garrick import ActorGone, ActorSystem, CapabilityLost, ChildExited, NoCapableSystem
-from tests.conformance.actors import ChecksItself, Echo, Facts, Get, Make, NeedsDatabase, Parent, Pass
+from tests.conformance.actors import Echo, Get, Make, Parent, Pass
+from tests.conformance.waiting_actors import ChecksItself, Facts, NeedsDatabase
 
 Start = Callable[..., ActorSystem]
 

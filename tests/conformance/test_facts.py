@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from garrick import ActorSystem
-from tests.conformance.actors import Echo, Facts, Get, Make
+from tests.conformance.actors import Echo, Get, Make
+from tests.conformance.waiting_actors import Facts
 
 
 def test_address_parent_name_and_children(system: ActorSystem) -> None:

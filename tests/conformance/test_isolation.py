@@ -10,7 +10,8 @@ import pytest
 
 from garrick import ActorSystem, ChildExited, InvalidArgument, Resume
 from garrick.inbox import Inbox
-from tests.conformance.actors import Consult, Counter, Dies, Echo, End, Get, Make, Parent, Pid, Raise, Threaded
+from tests.conformance.actors import Consult, Counter, Echo, End, Get, Make, Parent, Raise
+from tests.conformance.waiting_actors import Dies, Pid, Threaded
 
 
 def test_an_actor_with_a_thread_of_its_own_does_everything_on_it(system: ActorSystem, inbox: Inbox) -> None:
@@ -36,7 +37,7 @@ def test_a_restart_stays_on_the_thread(system: ActorSystem, inbox: Inbox) -> Non
     from garrick import Restart
 
     actor = system.spawn(
-        "tests.conformance.actors.RestartsOnThread",
+        "tests.conformance.waiting_actors.RestartsOnThread",
         inbox.address,
         isolation="thread",
         supervision=Restart(backoff=None),

@@ -9,7 +9,6 @@ import pytest
 from garrick import ActorGone, ActorSystem, Address
 from garrick.inbox import Inbox
 from tests.conformance.actors import (
-    Async,
     Burst,
     Consult,
     Echo,
@@ -23,6 +22,7 @@ from tests.conformance.actors import (
     SlowStart,
     Wait,
 )
+from tests.conformance.waiting_actors import Async
 
 COUNT = 1000
 NUMBERS = list(range(COUNT))

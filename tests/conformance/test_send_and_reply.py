@@ -8,19 +8,18 @@ from garrick import ActorSystem, Address, NotAnAddress
 from garrick.inbox import Inbox
 from tests.conformance.actors import (
     Answers,
-    AsyncReceive,
     Consult,
     Deputy,
     Echo,
     Get,
     LaterByReceive,
-    Misuse,
     Parent,
     Pass,
     Recorder,
     SenderRecorder,
     Twice,
 )
+from tests.conformance.waiting_actors import AsyncReceive, Misuse
 
 
 def test_a_sent_message_is_handled(system: ActorSystem) -> None:

@@ -17,21 +17,8 @@ from garrick import (
     Restart,
     SystemStopped,
 )
-from tests.conformance.actors import (
-    Answers,
-    Blocker,
-    Consult,
-    Counter,
-    Echo,
-    Gate,
-    Get,
-    Hangs,
-    Node,
-    Parent,
-    Pass,
-    Raise,
-    Wait,
-)
+from tests.conformance.actors import Answers, Consult, Counter, Echo, Gate, Get, Node, Parent, Pass, Raise, Wait
+from tests.conformance.waiting_actors import Blocker, Hangs
 
 pytestmark = pytest.mark.one_system(
     "the convention lives longer than a test; the end of its systems has tests of its own"

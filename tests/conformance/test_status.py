@@ -10,7 +10,8 @@ import pytest
 
 from garrick import ActorSystem
 from garrick.inbox import Inbox
-from tests.conformance.actors import Blocker, Consult, Dispatcher, Echo, Gate, Make, Parent, Wait
+from tests.conformance.actors import Consult, Dispatcher, Echo, Gate, Make, Parent, Wait
+from tests.conformance.waiting_actors import Blocker
 
 
 def actors(status: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,6 @@ from tests.conformance.actors import (
     BrokenStart,
     Counter,
     Echo,
-    Fails,
     FailsOnNotice,
     Gate,
     Get,
@@ -37,6 +36,7 @@ from tests.conformance.actors import (
     Raise,
     Unpicklable,
 )
+from tests.conformance.waiting_actors import Fails
 
 QUICK = Restart(max=3, within=60, backoff=Backoff(first=0.01, factor=1.0, limit=0.01, jitter=0))
 BOOM = Raise(ValueError("boom"))
