@@ -72,8 +72,10 @@ class Patience:
     """Grace after a connection was closed by the member's side: its process died, or it is just reconnecting."""
     stale: float = 0.5
     """Grace after the server gave a member up: that took the server two pings already."""
-    settle: float = 3.0
-    """Grace for everybody after a restart of servers or directory."""
+    settle: float = 2.0
+    """Grace for everybody after a restart of the servers; twice as long after one of the directory."""
+    settle_each: float = 0.002
+    """More of it for each member: thousands do not come back at once."""
     unseen: float = 2.0
     """How long an announcement may go without a connection that the server has reported."""
     probe: float = 1.0
@@ -250,7 +252,7 @@ class Directory:
         self._connections: dict[str, str] = {}
         self._over: OrderedDict[str, int] = OrderedDict()
         self._changes: list[Change] = []
-        self._settled_at: float | None = now + self.patience.settle
+        self._settled_at: float | None = now + 2 * self.patience.settle
         self._next_beat = now
         self._next_count = now
         self._published_at = float("-inf")
@@ -397,14 +399,15 @@ class Directory:
     def _interrupted(self, now: float) -> None:
         # Connections to a server that was restarted ended without a report.
         self._connections.clear()
-        self._settled_at = now + self.patience.settle
+        until = now + self.patience.settle + self.patience.settle_each * len(self._records)
+        self._settled_at = until
         self._next_count = now
         for record in self._records.values():
             record.connections.clear()
             if record.doubt is None or not record.doubt.told:
-                record.doubt = _Doubt(now + self.patience.settle, False, "did not come back", told=False)
+                record.doubt = _Doubt(until, False, "did not come back", told=False)
             else:
-                record.doubt.deadline = max(record.doubt.deadline, now + self.patience.settle)
+                record.doubt.deadline = max(record.doubt.deadline, until)
                 record.doubt.probing = False
 
     def _probed(self, event: Probed, now: float, out: list[Effect]) -> None:

@@ -7,12 +7,12 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from garrick.engine.carrier import CarrierEvent, name_of
+from garrick.engine.carrier import CarrierEvent, Reset, name_of
 from garrick.engine.directory import Patience
 from garrick.engine.feedcodec import decode_delta
 from garrick.engine.identity import create_convention, issue, save_credentials
@@ -49,6 +49,10 @@ class Watcher:
             while not condition():
                 self.news.clear()
                 await self.news.wait()
+
+    async def knows(self, *names: str) -> None:
+        """These and nobody else."""
+        await self.until(lambda: set(self.members) == set(names))
 
     async def sees(self, test: Callable[[Change], bool], start: int = 0) -> tuple[Change, float]:
         """The first change from `start` on that fits, and when it was told."""
@@ -122,7 +126,7 @@ class Convention(Watcher):
         self.frames: list[tuple[str, int, bytes]] = []
         self.events: list[CarrierEvent] = []
 
-    async def __aenter__(self) -> Convention:
+    async def __aenter__(self) -> Self:
         await self.engine.start(
             "app@aa",
             self.credentials,
@@ -166,14 +170,12 @@ class Convention(Watcher):
         await self.until(lambda: name in self.members and self.members[name].system == system)
         return child
 
+    async def resets(self, count: int) -> None:
+        """The carrier was connected anew that many times."""
+        await self.until(lambda: len([event for event in self.events if isinstance(event, Reset)]) >= count)
+
     async def echo(self, name: str, text: bytes) -> None:
         """A frame there and back."""
         before = len(self.frames)
         assert self.engine.send(name, 0, text)
         await self.until(lambda: (name, 0, text) in self.frames[before:])
-
-
-@asynccontextmanager
-async def convention(folder: Path, patience: Patience | None = None) -> AsyncIterator[Convention]:
-    async with Convention(folder, patience) as running:
-        yield running

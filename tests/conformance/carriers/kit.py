@@ -72,7 +72,7 @@ class MemoryHub:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._network = MemoryNetwork(lambda delay, function: loop.call_later(delay, function), loop.time)
+        self._network = MemoryNetwork(loop.call_later, loop.time)
 
     async def start(self, system: str, *roles: str) -> End:
         end = End(MemoryCarrier(self._network, roles), system)
@@ -98,9 +98,7 @@ class NatsHub:
         self._folder = folder
         self._ends: list[End] = []
         self.keys: ConventionKeys = create_convention(folder / "keys", "kit", ["tls://127.0.0.1:0"])
-        self.server = EmbeddedServer(
-            issue(self.keys, "server", ["directory"]), folder / "server", listen="127.0.0.1:0"
-        )
+        self.server = EmbeddedServer(issue(self.keys, "server", ["directory"]), folder / "server", listen="127.0.0.1:0")
 
     async def open(self) -> None:
         await self.server.start()

@@ -34,7 +34,7 @@ from garrick.engine.carrier import (
     name_of,
 )
 from garrick.engine.identity import check_name
-from garrick.engine.nats.connection import Connection, Identity, Subscription
+from garrick.engine.nats.connection import Connection, Identity, Subscription, settled
 from garrick.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ __all__ = ["NatsCarrier"]
 _PROBE = "p"
 _QUEUE_BYTES = 16 * 1024 * 1024
 _EVERYBODY = ""
+_DRAIN = 10.0
 
 CAPS = Caps(
     max_frame=1024 * 1024,
@@ -238,7 +239,7 @@ class NatsCarrier:
     async def _drain(self, client: Client) -> None:
         while self._queue:
             await client.flush()  # a round trip to the server: the writer gets its turns meanwhile
-        await client.flush()
+        await settled(client, _DRAIN)
 
     async def _stop_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from garrick.engine.identity import Credentials
 
-__all__ = ["Connection", "Identity", "Subscription"]
+__all__ = ["Connection", "Identity", "Subscription", "settled"]
 
 _CONNECT = 5.0
 _BEAT = 1.0
@@ -72,6 +72,16 @@ class Listener(Protocol):
     def connection_down(self, why: str) -> None: ...
     def connection_refused(self, subject: str, why: str) -> None: ...
     def connection_slow(self, why: str) -> None: ...
+
+
+async def settled(client: Client, timeout: float) -> None:
+    """Return when the server has processed everything that was handed to the client before.
+
+    The library writes the PING of `flush` past the commands that it still holds: those leave while the first PONG is
+    awaited, so that the second one proves it.
+    """
+    for _ in range(2):
+        await client.flush(timeout)  # type: ignore[arg-type]  # any number of seconds will do
 
 
 class Connection:
@@ -232,7 +242,7 @@ class Connection:
                     pending_msgs_limit=_SUB_MESSAGES,
                     pending_bytes_limit=_SUB_BYTES,
                 )
-            await client.flush(int(_CONNECT))
+            await settled(client, _CONNECT)
         except (TimeoutError, nats.errors.Error, OSError, EOFError) as error:
             await self._discard()
             raise self._explain(error, problem) from error
