@@ -158,7 +158,7 @@ def test_files_that_can_not_be_used(keys: ConventionKeys, tmp_path: Path) -> Non
         "not JSON": "{",
         "format": json.dumps(content | {"format": 99}),
         "incomplete": json.dumps({k: v for k, v in content.items() if k != "jwt"}),
-        "damaged": json.dumps(content | {"seed": content["seed"][:-1] + "A"}),
+        "damaged": json.dumps(content | {"seed": content["seed"][:-1] + ("A" if content["seed"][-1] != "A" else "B")}),
     }
     for text in damaged.values():
         path.write_text(text)
