@@ -229,6 +229,7 @@ class Connection:
                 reconnect_time_wait=0,
                 connect_timeout=int(_CONNECT),
                 ping_interval=86_400,
+                tls=self._tls,  # unused by our transport, but the library would load all the system's authorities
                 inbox_prefix=self._inbox,
                 pending_size=_PENDING,
                 user_jwt_cb=self._identity.jwt.encode,

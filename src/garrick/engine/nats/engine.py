@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict, name_of
 from garrick.engine.nats.carrier import CAPS, NatsCarrier
@@ -80,7 +81,7 @@ class NatsEngine:
                 await server.start()
                 server.exited = self._server_died
                 # Our own way to it need not be the one that others use.
-                others = [url for url in credentials.servers if url != server.url]
+                others = [url for url in credentials.servers if url != server.url and urlsplit(url).port != 0]
                 credentials = credentials.with_servers([server.url, *others])
             feed = MemberFeed(credentials.convention, system, self._client, self._members, self._shunned)
             self._feed = feed
