@@ -198,8 +198,8 @@ def test_after_a_restart_of_the_servers_everybody_has_time_to_return() -> None:
     assert Count() in directory.handle(Interrupted(), 41.0)
     assert not directory.settled
     directory.handle(Present({"c7": "h1@01"}), 41.5)
-    assert Probe("h2", 1.0) in directory.handle(Tick(), 44.0)
-    assert changes(directory.handle(Probed("h2", Verdict.NOBODY), 44.1)) == [
+    assert Probe("h2", 1.0) in directory.handle(Tick(), 43.1)
+    assert changes(directory.handle(Probed("h2", Verdict.NOBODY), 43.2)) == [
         Lost("h2@01", 1, False, "did not come back")
     ]
     assert directory.settled
