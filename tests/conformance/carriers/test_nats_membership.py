@@ -223,3 +223,23 @@ def test_no_directory_no_joining(tmp_path: Path) -> None:
             await app.server.stop()
 
     asyncio.run(conversation())
+
+
+def test_a_hung_server_is_noticed_and_does_no_harm(tmp_path: Path) -> None:
+    async def conversation() -> None:
+        async with Convention(tmp_path) as app:
+            h1 = await app.child("h1@01")
+            start = now()
+            assert app.server._process is not None
+            app.server._process.send_signal(signal.SIGSTOP)
+            try:
+                await app.until(lambda: any(isinstance(event, Cut) for event in app.events))
+                assert now() - start < 4.5
+                assert not app.engine.send("h1", 0, b"meanwhile")
+            finally:
+                app.server._process.send_signal(signal.SIGCONT)
+            await app.resets(1)
+            await asyncio.wait_for(_reaches(app, "h1"), 10)
+            assert not any(isinstance(change, Lost) for change in app.changes + h1.changes)
+
+    asyncio.run(conversation())

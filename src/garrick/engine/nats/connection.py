@@ -36,7 +36,9 @@ __all__ = ["Connection", "Identity", "Subscription", "settled"]
 
 _CONNECT = 5.0
 _BEAT = 1.0
-_SILENCE = 2.0
+_SILENCE = 1.9
+_LATE = 0.1
+_NEVER = 86_400
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _REFUSED_WAIT = 5.0
@@ -193,10 +195,35 @@ class Connection:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._broken.wait(), _BEAT)
                 return
-            try:
-                await client.flush(_SILENCE)  # type: ignore[arg-type]  # any number of seconds will do
-            except (nats.errors.Error, OSError, AttributeError) as error:
-                self._mark_broken(f"the server does not answer: {error!r}")
+            if not await self._answers(client):
+                self._mark_broken("the server does not answer")
+
+    async def _answers(self, client: Client) -> bool:
+        """PING, and PONG before the server has been silent for too long. False as well if the connection broke.
+
+        The library's own time-out is not used: a PONG that comes after it would end the library's reader.
+        """
+        ping = asyncio.create_task(client.flush(_NEVER))
+        broken = asyncio.create_task(self._broken.wait())
+        try:
+            while True:
+                received = client.stats["in_msgs"]
+                await asyncio.wait({ping, broken}, timeout=_SILENCE, return_when=asyncio.FIRST_COMPLETED)
+                if ping.done():
+                    return ping.exception() is None
+                if self._broken.is_set():
+                    return False
+                # The time may have passed while this process did not run at all: what has arrived is read first.
+                await asyncio.sleep(_LATE)
+                if not ping.done() and client.stats["in_msgs"] == received:
+                    return False
+        finally:
+            broken.cancel()
+            if not ping.done():
+                if self._transport is not None:
+                    self._transport.abort()  # so that no PONG comes for a PING that is given up
+                ping.cancel()
+            await asyncio.gather(ping, broken, return_exceptions=True)
 
     async def _connect(self) -> None:
         broken = asyncio.Event()
