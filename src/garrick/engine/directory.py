@@ -19,6 +19,7 @@ session; versions grow by one with each published delta; what a snapshot holds i
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -250,6 +251,10 @@ class Directory:
         self.patience = patience or Patience()
         self._records: dict[str, _Record] = {}
         self._connections: dict[str, str] = {}
+        self._connected: dict[str, set[str]] = {}  # the same by system
+        self._doubts: list[tuple[float, int, str, _Doubt]] = []  # a heap; entries whose doubt is over are skipped
+        self._doubted = 0
+        self._askers: list[object] = []
         self._over: OrderedDict[str, int] = OrderedDict()
         self._changes: list[Change] = []
         self._settled_at: float | None = now + 2 * self.patience.settle
@@ -279,8 +284,7 @@ class Directory:
             case Objected(system, session):
                 self._objected(system, session)
             case Asked(token):
-                self._flush(now, out)  # so that the snapshot's version is one that everybody gets to see
-                out.append(Reply(token, self.snapshot()))
+                self._askers.append(token)  # answered with the next version, or at once if nothing has changed
             case Opened(connection, system):
                 self._opened(connection, system)
             case Closed(connection, by_peer, why):
@@ -305,8 +309,9 @@ class Directory:
         times.append(self._published_at + self.patience.publish if self._changes else self._next_beat)
         if self._settled_at is not None:
             times.append(self._settled_at)
-        if not self._deaf:
-            times += [record.doubt.deadline for record in self._records.values() if record.doubt]
+        self._skip_settled_doubts()
+        if self._doubts and not self._deaf:
+            times.append(self._doubts[0][0])
         return min(times)
 
     def snapshot(self) -> Snapshot:
@@ -345,10 +350,10 @@ class Directory:
             record = None
         if record is None:
             record = self._records[name] = _Record(member)
-            record.connections = {c for c, system in self._connections.items() if system == member.system}
-            if not record.connections:
-                record.doubt = _Doubt(now + self.patience.unseen, False, "never seen connected", told=False)
+            record.connections = set(self._connected.get(member.system, ()))
             self._changes.append(Joined(member))
+            if not record.connections:
+                self._doubt(record, _Doubt(now + self.patience.unseen, False, "never seen connected", told=False))
         elif record.member != member:
             record.member = member
             self._changes.append(Updated(member))
@@ -372,6 +377,7 @@ class Directory:
 
     def _opened(self, connection: str, system: str) -> None:
         self._connections[connection] = system
+        self._connected.setdefault(system, set()).add(connection)
         record = self._records.get(name_of(system))
         if record is not None and record.member.system == system:
             record.connections.add(connection)
@@ -379,7 +385,13 @@ class Directory:
 
     def _closed(self, connection: str, now: float, *, by_peer: bool, why: str) -> None:
         system = self._connections.pop(connection, None)
-        record = self._records.get(name_of(system)) if system is not None else None
+        if system is None:
+            return
+        ways = self._connected[system]
+        ways.discard(connection)
+        if not ways:
+            del self._connected[system]
+        record = self._records.get(name_of(system))
         if record is None or connection not in record.connections:
             return
         record.connections.discard(connection)
@@ -399,16 +411,14 @@ class Directory:
     def _interrupted(self, now: float) -> None:
         # Connections to a server that was restarted ended without a report.
         self._connections.clear()
+        self._connected.clear()
         until = now + self.patience.settle + self.patience.settle_each * len(self._records)
         self._settled_at = until
         self._next_count = now
         for record in self._records.values():
             record.connections.clear()
-            if record.doubt is None or not record.doubt.told:
-                record.doubt = _Doubt(until, False, "did not come back", told=False)
-            else:
-                record.doubt.deadline = max(record.doubt.deadline, until)
-                record.doubt.probing = False
+            why = record.doubt.why if record.doubt is not None and record.doubt.told else "did not come back"
+            self._doubt(record, _Doubt(until, False, why, told=False))
 
     def _probed(self, event: Probed, now: float, out: list[Effect]) -> None:
         record = self._records.get(event.name)
@@ -419,7 +429,7 @@ class Directory:
             if record.connections:
                 self._trust(record)
             else:
-                record.doubt.deadline, record.doubt.probing = now + self.patience.unseen, False
+                self._doubt(record, replace(record.doubt, deadline=now + self.patience.unseen, probing=False))
                 out.append(Count())
         elif event.verdict is Verdict.REACHED:
             self._lose(event.name, certain=True, why=f"replaced by {event.system}")
@@ -429,14 +439,21 @@ class Directory:
     # -- verdicts -----------------------------------------------------------------------------------------------------
 
     def _doubt(self, record: _Record, doubt: _Doubt) -> None:
-        if record.doubt is not None:
-            doubt.told = doubt.told or record.doubt.told
-            already = record.doubt.told
-        else:
-            already = False
-        record.doubt = doubt
+        already = record.doubt is not None and record.doubt.told
         if doubt.told and not already:
             self._changes.append(Suspected(record.member.system, record.member.session, doubt.why))
+        doubt.told = doubt.told or already
+        record.doubt = doubt
+        self._doubted += 1
+        heapq.heappush(self._doubts, (doubt.deadline, self._doubted, name_of(record.member.system), doubt))
+
+    def _skip_settled_doubts(self) -> None:
+        while self._doubts:
+            _, _, name, doubt = self._doubts[0]
+            record = self._records.get(name)
+            if record is not None and record.doubt is doubt:
+                return
+            heapq.heappop(self._doubts)
 
     def _trust(self, record: _Record) -> None:
         if record.doubt is not None and record.doubt.told:
@@ -457,16 +474,16 @@ class Directory:
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def _pass_time(self, now: float, out: list[Effect]) -> None:
-        for name, record in list(self._records.items()):
-            doubt = record.doubt
-            if doubt is None or self._deaf or now < doubt.deadline:
-                continue
+        self._skip_settled_doubts()
+        while self._doubts and not self._deaf and self._doubts[0][0] <= now:
+            _, _, name, doubt = heapq.heappop(self._doubts)
             if doubt.probing:
                 self._lose(name, certain=False)
             else:
-                doubt.probing = True
-                doubt.deadline = now + self.patience.probe + 0.5
+                deadline = now + self.patience.probe + 0.5
+                self._doubt(self._records[name], replace(doubt, deadline=deadline, probing=True))
                 out.append(Probe(name, self.patience.probe))
+            self._skip_settled_doubts()
         if self._settled_at is not None and now >= self._settled_at:
             self._settled_at = None
             self._next_beat = now
@@ -478,6 +495,10 @@ class Directory:
         elif now >= self._next_beat and not self._changes:
             self._next_beat = now + self.patience.beat
             out.append(Publish(Delta(self.epoch, self.version, (), self.settled)))
+        if self._askers and not self._changes:
+            snapshot = self.snapshot()
+            out += [Reply(token, snapshot) for token in self._askers]
+            self._askers = []
 
     def _flush(self, now: float, out: list[Effect]) -> None:
         if not self._changes:

@@ -31,6 +31,7 @@ from garrick.engine.carrier import (
     Writable,
     name_of,
 )
+from garrick.engine.membership import Snapshot
 from garrick.engine.reachability import events_of
 from garrick.errors import EngineError, InvalidArgument
 
@@ -51,6 +52,7 @@ CAPS = Caps(
 )
 
 _STALE = 2.5  # seconds until the hub gives up a silent system, as the real server's pings do
+_ANSWER = 1.0  # seconds until a question to the directory counts as unanswered
 _EVERYBODY = ""
 _STEP = 1e-6  # a wake-up moves time, so that a rounded deadline can't stand still
 
@@ -306,6 +308,8 @@ class MemoryCarrier:
         self._on_event: OnEvent = _nobody
         self._held: deque[Callable[[], None]] = deque()
         self._blocked: set[str] = set()
+        self._open_questions: dict[str, int] = {}
+        self._asked = 0
 
     @property
     def caps(self) -> Caps:
@@ -365,7 +369,15 @@ class MemoryCarrier:
 
     def receive(self, message: f.Event) -> None:
         """Something of the feed has arrived at this system's socket."""
-        self._arrived(lambda: self._tell_feed(message))
+
+        def take() -> None:
+            if isinstance(message, f.Answered):
+                self._open_questions.pop("announce", None)
+            elif isinstance(message, Snapshot):
+                self._open_questions.pop("snapshot", None)
+            self._tell_feed(message)
+
+        self._arrived(take)
 
     def _arrived(self, handle: Callable[[], None]) -> None:
         if not self.connection or self.isolated:
@@ -391,17 +403,29 @@ class MemoryCarrier:
 
     def ask(self, event: d.Event) -> None:
         """To the directory."""
+        if isinstance(event, d.Announced | d.Asked):
+            self._expect("announce" if isinstance(event, d.Announced) else "snapshot")
         if self.connection and not self.isolated:
             self.network.later(0.0, lambda: self.network.tell_directory(event))
-        elif isinstance(event, d.Announced | d.Asked):
-            what = "announce" if isinstance(event, d.Announced) else "snapshot"
-            self.network.later(1.0, lambda: self._tell_feed(f.Unanswered(what)))
+
+    def _expect(self, what: str) -> None:
+        """No answer within a second, whatever the reason: tell the feed so."""
+        self._asked += 1
+        number = self._open_questions[what] = self._asked
+
+        def give_up() -> None:
+            if self._open_questions.get(what) == number:
+                del self._open_questions[what]
+                self._tell_feed(f.Unanswered(what))
+
+        self.network.later(_ANSWER, give_up)
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def cut(self, why: str) -> None:
         """The connection is gone and this side knows it."""
         self.connection = ""
+        self._open_questions.clear()
         self._held.clear()
         self._tell_feed(f.Disconnected())
         self._on_event(Cut(why))

@@ -235,12 +235,32 @@ def test_a_snapshot_holds_what_the_deltas_told() -> None:
     directory = settled("h1@01", "h2@01")
     directory.handle(Closed("c0", by_peer=True, why="Client Closed"), 11.0)
     directory.handle(announced("h2@01", load=3.0), 11.01)
-    effects = directory.handle(Asked("t"), 11.02)
+    assert directory.handle(Asked("t"), 11.02) == []  # what is still unpublished is published first
+    effects = directory.handle(Tick(), 11.05)
     assert changes(effects) == [Updated(member("h2@01", load=3.0))]
     [reply] = [effect for effect in effects if isinstance(effect, Reply)]
     assert reply.snapshot.version == directory.version
     assert {m.system for m in reply.snapshot.members} == {"h1@01", "h2@01"}
     assert reply.snapshot.suspected == (("h1@01", "Client Closed"),)
+
+
+def test_who_asks_while_nothing_changes_is_answered_at_once() -> None:
+    directory = settled("h1@01")
+    assert Reply("t", directory.snapshot()) in directory.handle(Asked("t"), 11.0)
+
+
+def test_many_who_ask_during_a_storm_get_one_snapshot() -> None:
+    directory = settled()
+    directory.handle(announced("h0@01"), 11.0)
+    replies: list[Reply] = []
+    for number in range(1, 40):
+        directory.handle(announced(f"h{number}@01"), 11.0 + number / 1000)
+        replies += [e for e in directory.handle(Asked(number), 11.0 + number / 1000) if isinstance(e, Reply)]
+    assert replies == []
+    replies = [e for e in directory.handle(Tick(), 11.05) if isinstance(e, Reply)]
+    assert [reply.token for reply in replies] == list(range(1, 40))
+    assert len({id(reply.snapshot) for reply in replies}) == 1
+    assert len(replies[0].snapshot.members) == 40
 
 
 def test_a_beat_repeats_the_version() -> None:
