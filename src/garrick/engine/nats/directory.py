@@ -37,7 +37,7 @@ __all__ = ["DirectoryService"]
 _log = logging.getLogger("garrick.engine")
 _PAGE = 1024
 _QUIET = 0.15  # seconds without a further answer: all servers have counted
-_BY_PEER = "client closed"
+_BY_PEER = {"client closed", "read error"}  # the latter: a reset, when it died with something unread
 
 
 class DirectoryService:
@@ -254,7 +254,7 @@ class DirectoryService:
         event = json.loads(message.data)
         reason = str(event.get("reason", ""))
         connection = _connection(event["server"], event["client"])
-        self._feed(machine.Closed(connection, reason.lower() == _BY_PEER, reason))
+        self._feed(machine.Closed(connection, reason.lower() in _BY_PEER, reason))
 
 
 class _Ear:
