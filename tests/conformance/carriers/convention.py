@@ -90,6 +90,7 @@ class Child(Watcher):
                 self.told(decode_delta(json.dumps(what).encode()))
             elif kind == "event":
                 self.events.append(what)
+                self.news.set()
             elif kind == "joined":
                 self.joined.set()
         self.joined.set()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Identity", "Subscription", "settled"]
 
+_log = logging.getLogger("garrick.engine")
 _CONNECT = 5.0
 _BEAT = 1.0
 _SILENCE = 1.9
@@ -183,8 +185,13 @@ class Connection:
                 except JoinRefused as error:
                     self._listener.connection_refused("connect", str(error.args[0]))
                     wait = _REFUSED_WAIT
-                except EngineError:
+                except EngineError as error:
+                    _log.debug("%s is not connected yet: %s", self._label, error)
                     wait = min(wait * 2, _LONGEST_WAIT)
+                except Exception:
+                    # The library has more ways to fail than it names; a system must not lose its convention to one.
+                    _log.exception("connecting %s failed in an unexpected way", self._label)
+                    wait = _LONGEST_WAIT
             self._listener.connection_up(again=True)
 
     async def _watch(self) -> None:
