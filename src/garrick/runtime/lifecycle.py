@@ -65,6 +65,8 @@ Done = Callable[["Runtime", Cell, Any, Any, "BaseException | None"], bool]
 
 log = logging.getLogger("garrick.actor")
 
+TOMBSTONES = 10_000
+"""Ended actors whose reason is remembered."""
 WITHOUT_ASKER = Restart()
 WITH_ASKER = Resume()
 """The defaults of DESIGN: a failure that an asker hears of must not wipe a service."""
@@ -225,22 +227,19 @@ def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: B
 # --- handling and failing ------------------------------------------------------------------------------------------------
 
 
-def handled(runtime: Runtime, cell: Cell, envelope: Any, result: Any, error: BaseException | None) -> bool:
-    """A message has been handled, or failed."""
+def handled(runtime: Runtime, cell: Cell, envelope: Any, _result: Any, error: BaseException | None) -> bool:
+    """A message has been handled, or failed; a synchronous ``@on`` handler has given its answer by itself (`Actor.receive`)."""
     if error is not None:
         return fail(runtime, cell, envelope, error)
-    if result is not None and cell.replies and type(envelope[2]) is ReplyAddress:
-        cell.answer(envelope[2], result)
     if cell.stop_asked:
         return begin_stop(runtime, cell, "stopped", None)
     return False
 
 
 def handled_async(runtime: Runtime, cell: Cell, envelope: Any, result: Any, error: BaseException | None) -> bool:
-    """As `handled`, for a coroutine: its None is an answer too."""
+    """As `handled`, for a coroutine, whose result is the answer."""
     if error is None and cell.replies and type(envelope[2]) is ReplyAddress:
         cell.answer(envelope[2], result)
-        result = None
     return handled(runtime, cell, envelope, None, error)
 
 
@@ -400,7 +399,7 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     if not runtime.load_due:
         load.report_load(runtime)
     runtime.tombstones[cell.address.serial] = reason
-    if len(runtime.tombstones) > 10_000:
+    if len(runtime.tombstones) > TOMBSTONES:
         runtime.tombstones.popitem(last=False)
     detail = describe(error) if error is not None else ""
     if cell.executor is not None:

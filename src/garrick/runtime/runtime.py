@@ -45,8 +45,6 @@ BACKLOG = 2048
 """Envelopes in the lane from which on actors with many of them take turns."""
 BURST = 64
 """Envelopes that one actor may handle from its own queue before others get their turn."""
-TOMBSTONES = 10_000
-"""Ended actors whose reason is remembered."""
 HELD_SECONDS = 10.0
 """How long a message waits for the spawn of its target, which travels on another way."""
 
@@ -120,7 +118,6 @@ class Runtime:
         self.abandoned = False
         """Whether nobody will answer any more."""
         self.timers = TimerHeap()
-        self.profiles: dict[Any, Any] = {}
         self._counter = itertools.count(1)
         self._spawn_lock = threading.Lock()
         self._seen: dict[int, int] = {}
