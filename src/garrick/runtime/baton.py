@@ -28,6 +28,7 @@ from garrick.ports import Poller, Waitable
 from garrick.runtime import lifecycle
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, ClassProfile
+from garrick.runtime.cpu_lane import CpuLane, thread_cpu
 from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
 from garrick.runtime.runtime import BACKLOG, Runtime
 
@@ -92,7 +93,7 @@ class Baton:
         self._detached: dict[int, _Detached] = {}
         self._profiles: dict[type, ClassProfile] = {}
         self._waiters = PoolExecutor(self.pool, self._ran)
-        self._burners = OwnThread(f"{name}-cpu", self._ran)
+        self._burners = CpuLane(self.pool, self._ran)
         self._stopping = False
         self._ended = threading.Event()
         self._monitor_asleep = False
@@ -122,7 +123,6 @@ class Baton:
         self.wake()
         self._monitor_wake.set()
         ended = self._ended.wait(timeout)
-        self._burners.close()
         if self.runtime.async_lane is not None:
             ended = self.runtime.async_lane.close(timeout) and ended
         left = self.pool.close(timeout)
@@ -147,6 +147,7 @@ class Baton:
             if self._inline(tenure, ready):
                 return True
             self._yield(tenure)
+        self._burners.relieve(me)
         self.pool.exempt(+1)
         try:
             return _block(ready, deadline, self.runtime.clock.now)
@@ -276,7 +277,7 @@ class Baton:
     def _detach(self, tenure: Tenure, cell: Cell) -> None:
         tenure.taken = True
         cell.hold()
-        self._detached[tenure.thread] = _Detached(cell, tenure.thread, time.monotonic(), _thread_cpu(tenure.thread))
+        self._detached[tenure.thread] = _Detached(cell, tenure.thread, time.monotonic(), thread_cpu(tenure.thread))
         self.hand_overs += 1
         self._give_baton()
 
@@ -289,7 +290,7 @@ class Baton:
         if wall < 0.0005 or record.cell.executor is not None or record.cell.state == ENDED:
             return
         profile = self._profile(record.cell)
-        if profile.detached(wall, _thread_cpu(thread) - record.cpu):
+        if profile.detached(wall, thread_cpu(thread) - record.cpu):
             self.runtime.post(self._mode_changed, record.cell.spec.actor_class)
 
     def _profile(self, cell: Cell) -> ClassProfile:
@@ -385,12 +386,14 @@ class Baton:
                 hand_overs, fast = self.hand_overs, FAST_LOOKS
             if self._detached:
                 self._report_slow()
+            if self._burners.active:
+                self._look_at_burners()
             tenure = runtime.tenure
             envelope = tenure.envelope
             if envelope is None:
                 quiet = quiet + 1 if runtime.idle else 0
                 seen = None
-                if quiet > QUIET_LOOKS and not self._detached:
+                if quiet > QUIET_LOOKS and not self._detached and not self._burners.active:
                     self._sleep()
                     quiet = 0
                 continue
@@ -403,6 +406,13 @@ class Baton:
             else:
                 seen = envelope
         self._monitor_asleep = False
+
+    def _look_at_burners(self) -> None:
+        waiting = self._burners.look()
+        if waiting is not None:
+            cell, wall, cpu = waiting
+            if self._profile(cell).detached(wall, cpu):
+                self.runtime.post(self._mode_changed, cell.spec.actor_class)
 
     def _sleep(self) -> None:
         self._monitor_wake.clear()
@@ -444,10 +454,3 @@ def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:
     else:
         gate.acquire(timeout=max(0.0, deadline - now()))
     return ready.done
-
-
-def _thread_cpu(thread: int) -> float:
-    try:
-        return time.clock_gettime(time.pthread_getcpuclockid(thread))
-    except (OSError, ValueError):  # pragma: no cover  (the thread has ended)
-        return 0.0

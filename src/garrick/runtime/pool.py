@@ -1,4 +1,4 @@
-"""Threads of one runtime: a pool that grows on demand, and lanes that run one job at a time.
+"""Threads of one runtime: a pool that grows on demand, and the thread that belongs to one actor.
 
 Threads are daemons, because a handler that never returns must not keep the program alive; `close` waits for the idle ones.
 """
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 Job = Callable[[], None]
+StepEnded = Callable[[Any, float], None]
+"""Told the cell and the wall time, in seconds, of a step that an executor has run."""
 
 
 class Pool:
@@ -127,7 +129,7 @@ class Executor:
 class PoolExecutor(Executor):
     """Steps of classes that wait (sleep, blocking I/O)."""
 
-    def __init__(self, pool: Pool, after: Callable[[Any, float], None]) -> None:
+    def __init__(self, pool: Pool, after: StepEnded) -> None:
         self._pool = pool
         self._after = after
 
@@ -137,12 +139,11 @@ class PoolExecutor(Executor):
 
 
 class OwnThread(Executor):
-    """One thread for one actor, for life (``isolation="thread"``), or for all long burners (the CPU lane)."""
+    """One thread for one actor, for life (``isolation="thread"``)."""
 
-    def __init__(self, name: str, after: Callable[[Any, float], None] | None = None) -> None:
+    def __init__(self, name: str) -> None:
         self._jobs: deque[tuple[Any, ...] | None] = deque()
         self._some = threading.Semaphore(0)
-        self._after = after
         self._name = name
         self.thread: threading.Thread | None = None
 
@@ -151,13 +152,12 @@ class OwnThread(Executor):
         if self.thread is None:
             self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self.thread.start()
-        self._jobs.append((cell, call, context, done, self._after))
+        self._jobs.append((cell, call, context, done, None))
         self._some.release()
 
     def retire(self, cell: Any) -> None:
         """See Executor."""
-        if self._after is None:
-            self.close()
+        self.close()
 
     def close(self) -> None:
         """End the thread after what it has to do."""
@@ -174,7 +174,7 @@ class OwnThread(Executor):
             del job
 
 
-def run_step(cell: Any, call: Any, context: Any, done: Any, after: Callable[[Any, float], None] | None) -> None:
+def run_step(cell: Any, call: Any, context: Any, done: Any, after: StepEnded | None) -> None:
     """Run one step of a held cell on the current thread; its outcome goes back through the lane."""
     runtime = cell.runtime
     clock = runtime.clock

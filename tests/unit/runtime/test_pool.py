@@ -140,15 +140,3 @@ def test_what_a_step_raises_comes_back_as_its_outcome() -> None:
     assert (done, context, result) == ("done", 3, None)
     assert isinstance(error, SystemExit)
     own.close()
-
-
-def test_a_lane_for_many_is_not_ended_by_the_end_of_one() -> None:
-    times: list[float] = []
-    own, cell = OwnThread("test-cpu", lambda _cell, wall: times.append(wall)), FakeCell()
-    own.submit(cell, lambda _cell, _context: 1, None, "done")
-    cell.done.get(timeout=WAIT)
-    own.retire(cell)
-    own.submit(cell, lambda _cell, _context: 2, None, "done")
-    assert cell.done.get(timeout=WAIT)[3] == 2
-    assert times == [0.0, 0.0]
-    own.close()
