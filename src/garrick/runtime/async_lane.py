@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
     from garrick.runtime.runtime import Runtime
 
+PING_SECONDS = 0.25
+"""How often the monitor asks a loop that has work whether it still turns."""
 ASYNC_BURST = 32
 """Messages that one task handles before its actor goes back to the lane."""
 
@@ -33,7 +35,12 @@ class AsyncLane:
         self.runtime = runtime
         self._due: deque[tuple[Cell, Coroutine[Any, Any, Any], Any, lifecycle.Done]] = deque()
         self._scheduled = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Cell] = {}
+        self._ident = 0
+        self._asked_at: float | None = None
+        """When the loop was asked to answer; None: it has answered."""
+        self._ask_next = 0.0
+        self._told = False
         self._thread: threading.Thread | None = None
         if loop is None:
             loop = _new_loop()
@@ -53,6 +60,38 @@ class AsyncLane:
                 self._due.clear()
                 coroutine.close()
 
+    @property
+    def active(self) -> bool:
+        """Whether a coroutine is under way."""
+        return bool(self._tasks or self._due)
+
+    def stalled(self, now: float, limit: float) -> tuple[int, Cell | None] | None:
+        """The monitor's: has the loop not turned for ``limit`` seconds? Then, once, its thread and whose handler blocks it.
+
+        Args:
+            now: seconds of a monotonic clock.
+            limit: seconds.
+        """
+        asked_at = self._asked_at
+        if asked_at is None:
+            if self.active and now >= self._ask_next:
+                self._ask_next = now + PING_SECONDS
+                self._told = False
+                self._asked_at = now
+                try:
+                    self.loop.call_soon_threadsafe(self._turned)
+                except RuntimeError:  # closed: the system is ending
+                    self._asked_at = None
+            return None
+        if self._told or now - asked_at < limit:
+            return None
+        self._told = True
+        task = asyncio.current_task(self.loop)
+        return self._ident, self._tasks.get(task) if task is not None else None
+
+    def _turned(self) -> None:
+        self._asked_at = None
+
     def close(self, timeout: float) -> bool:
         """Cancel what still runs and end the thread; False when something did not end in time."""
         if self._thread is None:
@@ -70,7 +109,7 @@ class AsyncLane:
             self.loop.close()
 
     def _cancel_all(self) -> None:
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
 
         def stop_when_empty(_task: asyncio.Task[None] | None = None) -> None:
@@ -83,14 +122,18 @@ class AsyncLane:
 
     def _drain(self) -> None:
         self._scheduled = False
+        self._ident = threading.get_ident()
         due = self._due
         while due:
             cell, coroutine, context, done = due.popleft()
             if cell.context is None:
                 cell.context = contextvars.copy_context()
             task = self.loop.create_task(self._step(cell, coroutine, context, done), context=cell.context)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = cell
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
 
     async def _step(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: lifecycle.Done) -> None:
         runtime = self.runtime

@@ -46,6 +46,8 @@ SERVICE_EVERY = 64
 """Messages between two looks at timers and links."""
 SLOW_HANDLER = 1.0
 """Seconds after which a blocked handler is reported with its stack."""
+LOOK_AT_LOOP = 0.5
+"""Seconds between two looks at an event loop that has work, while the holder sleeps."""
 INLINE_DEPTH = 20
 """How deep ``.result()`` runs the asked actor on the asker's stack."""
 
@@ -388,6 +390,8 @@ class Baton:
                 self._report_slow()
             if self._burners.active:
                 self._look_at_burners()
+            if runtime.async_lane is not None:
+                self._look_at_loop()
             tenure = runtime.tenure
             envelope = tenure.envelope
             if envelope is None:
@@ -414,11 +418,25 @@ class Baton:
             if self._profile(cell).detached(wall, cpu):
                 self.runtime.post(self._mode_changed, cell.spec.actor_class)
 
+    def _look_at_loop(self) -> None:
+        stalled = self.runtime.async_lane.stalled(time.monotonic(), self.slow_handler)
+        if stalled is not None:
+            thread, cell = stalled
+            who = "the program's own code" if cell is None else f"{lifecycle.class_name(cell)} {cell.address}"
+            log.warning(
+                "slow handler: %s has blocked the event loop for %.1f s; no async handler of this process goes on. Where it is:\n%s",
+                who,
+                self.slow_handler,
+                _stack(thread),
+            )
+
     def _sleep(self) -> None:
         self._monitor_wake.clear()
         self._monitor_asleep = True
         if self.runtime.idle and not self._stopping:
-            self._monitor_wake.wait()
+            lane = self.runtime.async_lane
+            # The loop turns while the holder sleeps, so it is looked at now and then; nothing else can go wrong meanwhile.
+            self._monitor_wake.wait(LOOK_AT_LOOP if lane is not None and lane.active else None)
         self._monitor_asleep = False
 
     def _report_slow(self) -> None:
@@ -427,15 +445,18 @@ class Baton:
             if record.reported or now - record.since < self.slow_handler or record.cell.waits:
                 continue
             record.reported = True
-            frame = sys._current_frames().get(record.thread)
-            stack = "".join(traceback.format_stack(frame)[-6:]) if frame is not None else "(no stack)"
             log.warning(
                 "slow handler: %s %s has been running for %.1f s; other actors go on. Where it is:\n%s",
                 lifecycle.class_name(record.cell),
                 record.cell.address,
                 now - record.since,
-                stack,
+                _stack(record.thread),
             )
+
+
+def _stack(thread: int) -> str:
+    frame = sys._current_frames().get(thread)
+    return "".join(traceback.format_stack(frame)[-6:]) if frame is not None else "(no stack)"
 
 
 def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:
