@@ -133,22 +133,24 @@ class _ForkServer:
                     os.kill(pid, signal.SIGKILL)  # not reaped yet, so the pid is still theirs
 
     def start(self, number: int, role: str) -> None:
+        parent = (
+            os.getpid()
+        )  # asked before: a child whose parent has just been killed would take whoever adopted it for its parent
         try:
             pid = os.fork()
         except OSError as error:
             self.tell(failed=number, error=str(error))
             return
         if pid == 0:
-            self.child(number, role)
+            self.child(number, role, parent)
         self.numbers[pid] = number
         self.tell(started=number, pid=pid)
 
-    def child(self, number: int, role: str) -> NoReturn:
+    def child(self, number: int, role: str, parent: int) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            parent = os.getppid()
             die_with_parent(parent)
             self.sock.close()
             os.close(self.wake_read)
