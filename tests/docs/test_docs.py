@@ -24,7 +24,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)(?P<marks>`{3,})(?P<language>[\w-]*)[^\n]*\n(?P<body>.*?)^(?P=indent)(?P=marks) *$",
     re.MULTILINE | re.DOTALL,
 )
-NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+?) -->\s*\Z", re.DOTALL)
+NOT_RUN = re.compile(r"<!-- not run: (?P<reason>(?:(?!-->).)+) -->\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
