@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import ReplyAddress
-from garrick.runtime import lifecycle
+from garrick.runtime import reports, supervise
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -33,7 +33,7 @@ class AsyncLane:
 
     def __init__(self, runtime: Runtime, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.runtime = runtime
-        self._due: deque[tuple[Cell, Coroutine[Any, Any, Any], Any, lifecycle.Done]] = deque()
+        self._due: deque[tuple[Cell, Coroutine[Any, Any, Any], Any, supervise.Done]] = deque()
         self._scheduled = False
         self._tasks: dict[asyncio.Task[None], Cell] = {}
         self._ident = 0
@@ -49,7 +49,7 @@ class AsyncLane:
         if self._thread is not None:
             self._thread.start()
 
-    def submit(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: lifecycle.Done) -> None:
+    def submit(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: supervise.Done) -> None:
         """Run ``coroutine`` for a held cell; any thread."""
         self._due.append((cell, coroutine, context, done))
         if not self._scheduled:
@@ -135,13 +135,13 @@ class AsyncLane:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
 
-    async def _step(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: lifecycle.Done) -> None:
+    async def _step(self, cell: Cell, coroutine: Coroutine[Any, Any, Any], context: Any, done: supervise.Done) -> None:
         runtime = self.runtime
         result: Any = None
         error: BaseException | None = None
         try:
             result = await coroutine
-            if done is lifecycle.handled_async and lifecycle.is_coroutine_class(type(cell.actor)):
+            if done is supervise.handled_async and reports.is_coroutine_class(type(cell.actor)):
                 context, result, error = await self._burst(cell, context, result)
         except BaseException as raised:  # SystemExit and KeyboardInterrupt would end the loop
             error = raised

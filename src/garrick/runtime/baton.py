@@ -25,7 +25,7 @@ from types import CoroutineType
 from typing import Any
 
 from garrick.ports import Poller, Waitable
-from garrick.runtime import lifecycle
+from garrick.runtime import reports, supervise
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, ClassProfile
 from garrick.runtime.cpu_lane import CpuLane, thread_cpu
@@ -211,18 +211,18 @@ class Baton:
                 except BaseException as error:
                     tenure.envelope = None
                     if tenure.lost and self.lost_baton(tenure):
-                        runtime.post(runtime.released, (cell, lifecycle.handled, envelope, None, error))
+                        runtime.post(runtime.released, (cell, supervise.handled, envelope, None, error))
                         return
-                    if lifecycle.handled(runtime, cell, envelope, None, error):
+                    if supervise.handled(runtime, cell, envelope, None, error):
                         return
                 else:
                     tenure.envelope = None
                     if tenure.lost and self.lost_baton(tenure):
-                        runtime.post(runtime.released, (cell, lifecycle.handled, envelope, result, None))
+                        runtime.post(runtime.released, (cell, supervise.handled, envelope, result, None))
                         return
                     if result is not None and type(result) is CoroutineType:
-                        runtime.go_async(cell, result, envelope, lifecycle.handled)
-                    elif cell.stop_asked and lifecycle.handled(runtime, cell, envelope, None, None):
+                        runtime.go_async(cell, result, envelope, supervise.handled)
+                    elif cell.stop_asked and supervise.handled(runtime, cell, envelope, None, None):
                         return
             left -= 1
             if not left:
@@ -422,7 +422,7 @@ class Baton:
         stalled = self.runtime.async_lane.stalled(time.monotonic(), self.slow_handler)
         if stalled is not None:
             thread, cell = stalled
-            who = "the program's own code" if cell is None else f"{lifecycle.class_name(cell)} {cell.address}"
+            who = "the program's own code" if cell is None else f"{reports.class_name(cell)} {cell.address}"
             log.warning(
                 "slow handler: %s has blocked the event loop for %.1f s; no async handler of this process goes on. Where it is:\n%s",
                 who,
@@ -447,7 +447,7 @@ class Baton:
             record.reported = True
             log.warning(
                 "slow handler: %s %s has been running for %.1f s; other actors go on. Where it is:\n%s",
-                lifecycle.class_name(record.cell),
+                reports.class_name(record.cell),
                 record.cell.address,
                 now - record.since,
                 _stack(record.thread),

@@ -1,7 +1,7 @@
 """`Cell`: the runtime's half of one actor.
 
 Owns an actor's identity, state and relations in its process, and offers what `garrick.actor.Actor` calls. Steps of the actor's life
-are in `garrick.runtime.lifecycle`; who runs them is `garrick.runtime.runtime`.
+are in `garrick.runtime.lifecycle`, `supervise` and `ending`; who runs them is `garrick.runtime.runtime`.
 
 Invariants: ``queue`` is None exactly while envelopes for the actor may be run straight from the lane; ``busy`` means that one of its
 steps runs on another thread, on the event loop, or waits (back-off, name claim), so that nothing else of it may run.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address, ReplyAddress
 from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
-from garrick.runtime import lifecycle
+from garrick.runtime import lifecycle, reports
 from garrick.runtime.cell import ENDED, STATES, Cell
 from garrick.runtime.signals import (
     NameAnswer,
@@ -83,7 +83,7 @@ def _can_run(cell: Cell, capabilities: Mapping[str, Any]) -> bool:
     try:
         return check is None or bool(check(capabilities))
     except BaseException as error:  # user code, and we are on the lane
-        log.warning("can_run_on of %s failed: %s", cell_class(cell), lifecycle.describe(error))
+        log.warning("can_run_on of %s failed: %s", cell_class(cell), reports.describe(error))
         return False
 
 

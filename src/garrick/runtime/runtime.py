@@ -22,7 +22,7 @@ from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemSt
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
-from garrick.runtime import lifecycle, process
+from garrick.runtime import ending, lifecycle, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
@@ -226,9 +226,9 @@ class Runtime:
     def run_message(self, cell: Cell, envelope: Any) -> bool:
         """Let the actor handle one message; True when the baton was lost meanwhile."""
         cell.sender = envelope[2]
-        return self.run_step(cell, _handle, envelope, lifecycle.handled)
+        return self.run_step(cell, _handle, envelope, supervise.handled)
 
-    def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: lifecycle.Done) -> bool:
+    def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: supervise.Done) -> bool:
         """Run user code ``call(cell, context)`` and then ``done(runtime, cell, context, result, error)`` on a holder.
 
         When the baton is taken away during the call, the result goes back through the lane, and this returns True: the caller
@@ -256,12 +256,12 @@ class Runtime:
             return False
         return done(self, cell, context, result, error)
 
-    def go_async(self, cell: Cell, coroutine: Any, context: Any, done: lifecycle.Done) -> None:
+    def go_async(self, cell: Cell, coroutine: Any, context: Any, done: supervise.Done) -> None:
         """A handler or hook returned a coroutine: the actor is busy until the event loop has run it."""
         cell.hold()
-        self.start_async(cell, coroutine, context, lifecycle.handled_async if done is lifecycle.handled else done)
+        self.start_async(cell, coroutine, context, supervise.handled_async if done is supervise.handled else done)
 
-    def released(self, step: tuple[Cell, lifecycle.Done, Any, Any, BaseException | None]) -> bool:
+    def released(self, step: tuple[Cell, supervise.Done, Any, Any, BaseException | None]) -> bool:
         """A step that ran elsewhere (detached, executor, event loop) has ended."""
         cell, done, context, result, error = step
         if type(result) is CoroutineType:
@@ -273,7 +273,7 @@ class Runtime:
             self.unbusy(cell)
         return lost
 
-    def _start_async_lane(self, cell: Cell, coroutine: Any, context: Any, done: lifecycle.Done) -> None:
+    def _start_async_lane(self, cell: Cell, coroutine: Any, context: Any, done: supervise.Done) -> None:
         from garrick.runtime.async_lane import AsyncLane  # late: loads asyncio
 
         self.async_lane = AsyncLane(self)
@@ -314,7 +314,7 @@ class Runtime:
             if kind == MESSAGE:
                 raise
             # An answer, failure or notice must arrive in any case: say at least what it was.
-            self.outbound.post(target, lifecycle.picklable(message, error), sender, FAILURE if kind == REPLY else kind)
+            self.outbound.post(target, reports.picklable(message, error), sender, FAILURE if kind == REPLY else kind)
 
     def _to_local_control(self, argument: tuple[Address[Any], Any, Address[Any] | None]) -> None:
         self.local_control[argument[0].process](*argument)
@@ -432,7 +432,7 @@ class Runtime:
             if sender.slot is not None:
                 sender.slot.gone(reason)
             else:
-                self.route(sender, lifecycle.gone(target, reason), None, FAILURE)
+                self.route(sender, reports.gone(target, reason), None, FAILURE)
 
     def dead_letter(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:
         """Count and keep a dead letter and tell those who listen; any thread."""
@@ -502,7 +502,7 @@ class Runtime:
             system, process = self.placement(spec.actor_class, spec.requires, self)
             if spec.isolation == "process" and system != self.system:
                 raise InvalidArgument(
-                    f"{lifecycle.spec_class(spec)} would run in system {system.partition('@')[0]!r}, where no process can be given to it",
+                    f"{reports.spec_class(spec)} would run in system {system.partition('@')[0]!r}, where no process can be given to it",
                     hint="spawn an ordinary parent there, which spawns it with isolation='process'",
                 )
         except GarrickError as error:
@@ -541,7 +541,7 @@ class Runtime:
 
     def _refuse(self, argument: tuple[Cell, BaseException]) -> bool:
         cell, error = argument
-        return lifecycle.finish(self, cell, "refused", error)
+        return ending.finish(self, cell, "refused", error)
 
     def _new_cell(
         self, address: Address[Any], spec: Spec, parent: Address[Any], notify: Address[Any] | None = None
@@ -581,7 +581,7 @@ class Runtime:
             return lifecycle.on_signal(self, cell, signal)
         self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
         if cell.state == RESTARTING and isinstance(signal, Stop):
-            return lifecycle.again(self, cell)  # nobody waits for the end of its back-off
+            return supervise.again(self, cell)  # nobody waits for the end of its back-off
         return False
 
     def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:

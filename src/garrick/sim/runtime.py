@@ -20,7 +20,7 @@ from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
-    from garrick.runtime.lifecycle import Done
+    from garrick.runtime.supervise import Done
     from garrick.sim.hands import Crew
 
 
