@@ -1,8 +1,9 @@
 """Every error that Garrick raises or reports, in one catalogue.
 
 Owns the exception classes and their codes. A class of its own exists only where a program could sensibly catch and react to
-exactly it; everything else is a message text. Each class carries a stable ``code`` (``GAR-nnnn``); hints are PEP 678 notes, so
-that they appear in tracebacks and in pytest unchanged. All errors survive pickling, because they cross processes.
+exactly it; everything else is a message text. Each class carries a stable ``code`` (``GAR-nnnn``) and has a page
+(``error_pages/GAR-nnnn.md``, ``garrick explain GAR-nnnn``); hints are PEP 678 notes, so that they appear in tracebacks and in pytest
+unchanged. Whoever raises gives a hint, or the class has a usual one. All errors survive pickling, because they cross processes.
 
 Code ranges: 1xxx messages and asks, 2xxx actors and placement, 3xxx systems and processes, 4xxx conventions and the engine,
 5xxx the program's own mistakes.
@@ -10,7 +11,16 @@ Code ranges: 1xxx messages and asks, 2xxx actors and placement, 3xxx systems and
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+REPORTS: Final[Mapping[str, str]] = {
+    "GAR-1301": "dead letter",
+    "GAR-2201": "slow handler",
+    "GAR-2202": "handler failed",
+    "GAR-3101": "file-descriptor limit",
+}
+"""Codes of what is only told in the log, and never raised."""
 
 
 class GarrickError(Exception):
@@ -18,16 +28,17 @@ class GarrickError(Exception):
 
     Args:
         message: what happened and where, in one sentence.
-        hint: what to do about it; becomes a note of the exception.
+        hint: what to do about it; becomes a note of the exception. None: what usually helps with this error, if anything does.
     """
 
     code: str = "GAR-0000"
+    usual_hint: ClassVar[str | None] = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        self.hint = hint
-        if hint:
-            self.add_note(f"hint: {hint}")
+        self.hint = hint or self.usual_hint
+        if self.hint:
+            self.add_note(f"hint: {self.hint}\nmore: garrick explain {self.code}")
 
     def __str__(self) -> str:
         return f"{self.code} {self.args[0]}" if self.args else self.code
@@ -57,6 +68,7 @@ class AskTimeout(AskError, TimeoutError):
     """No answer came in time. The request may have been handled or may still be."""
 
     code = "GAR-1001"
+    usual_hint = "`garrick status` shows what the actor does and how much waits; give timeout= what the work needs"
 
 
 class ActorGone(AskError):
@@ -68,6 +80,7 @@ class ActorGone(AskError):
     """
 
     code = "GAR-1002"
+    usual_hint = "watch(...) tells of an end when it happens; the log and the dead letters say why"
 
     def __init__(self, message: str, *, reason: str, outcome_unknown: bool = False, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -97,12 +110,14 @@ class AskDeadlock(AskError):
     """Waiting for this answer would wait for ever: the target itself waits, directly or not, for the asker."""
 
     code = "GAR-1004"
+    usual_hint = "send in one of the two directions instead of asking, and handle the answer as a message of its own"
 
 
 class AskCancelled(AskError):
     """The ask was cancelled by its caller or by the end of its system."""
 
     code = "GAR-1005"
+    usual_hint = "the request may have been handled; make it safe to repeat before repeating it"
 
 
 class UnpicklableMessage(GarrickError):
@@ -113,6 +128,7 @@ class UnpicklableMessage(GarrickError):
     """
 
     code = "GAR-1101"
+    usual_hint = "send what the receiver needs to make the thing itself"
 
     def __init__(self, message: str, *, path: str = "message", hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -123,24 +139,28 @@ class UndecodableMessage(GarrickError):
     """A message arrived whose body can't be unpickled here (for example: its class is not installed)."""
 
     code = "GAR-1102"
+    usual_hint = "install the package with the message's class wherever its actors may run"
 
 
 class MailboxFull(GarrickError):
     """A bounded mailbox refused the message (``overflow="fail"``)."""
 
     code = "GAR-1103"
+    usual_hint = "the actor does not keep up: slow down, spread the work, or give its mailbox more room"
 
 
 class BackPressure(GarrickError):
     """The way to the target's process stayed full until the time-out."""
 
     code = "GAR-1104"
+    usual_hint = "that process does not read what it is sent: `garrick status` shows which one does not answer"
 
 
 class WireError(GarrickError):
     """A peer sent bytes that don't follow the protocol."""
 
     code = "GAR-1201"
+    usual_hint = "all processes must run the same version of Garrick; or something else connects to its sockets"
 
 
 # --- 2xxx: actors and placement --------------------------------------------------------------------------------------
@@ -150,36 +170,42 @@ class SpawnFailed(GarrickError):
     """A top-level actor could not be started; the cause is chained or attached as text."""
 
     code = "GAR-2001"
+    usual_hint = "the traceback of its constructor or of started() is attached"
 
 
 class BadActorClass(GarrickError):
     """What was given to spawn is no actor class, or its name can't be imported."""
 
     code = "GAR-2002"
+    usual_hint = 'derive from garrick.Actor and give the class itself, or "package.module.Class"'
 
 
 class NameTaken(GarrickError):
     """An actor with this name already runs in the system."""
 
     code = "GAR-2003"
+    usual_hint = "use the one that runs: lookup(name)"
 
 
 class NotAnAddress(GarrickError, TypeError):
     """The target of a send, ask, stop or watch is not an Address."""
 
     code = "GAR-2004"
+    usual_hint = "use what spawn(...) or lookup(...) returned; the sender of a plain send from the program is None"
 
 
 class NoActorContext(GarrickError):
     """An operation of an actor was used outside of the actor's life (for example in ``__init__``)."""
 
     code = "GAR-2005"
+    usual_hint = "actors are made by spawn(...), never by calling the class"
 
 
 class NoCapableSystem(GarrickError):
     """No known system satisfies the requirements of the actor."""
 
     code = "GAR-2107"
+    usual_hint = "give a system what is lacking (capabilities=, set_capability), or relax requires="
 
 
 # --- 3xxx: systems and processes -------------------------------------------------------------------------------------
@@ -189,48 +215,61 @@ class SystemStopped(GarrickError):
     """The actor system has ended or is ending."""
 
     code = "GAR-3001"
+    usual_hint = "keep the system open for as long as it is used, or start a new one"
 
 
 class SystemStartFailed(GarrickError):
     """The processes of the system did not come up."""
 
     code = "GAR-3002"
+    usual_hint = "what its processes printed on stderr says why"
 
 
 class NoSuchSystem(GarrickError):
     """There is no running system of that name for this user."""
 
     code = "GAR-3003"
+    usual_hint = "`garrick status` lists the running systems of this user"
 
 
 class MissingMainGuard(SystemStartFailed):
     """The program starts an actor system while it is being imported by a worker: no ``if __name__ == "__main__"``."""
 
     code = "GAR-3004"
+    usual_hint = 'put what the program does under `if __name__ == "__main__":`'
 
 
 class NotAuthorised(GarrickError):
     """A token, key or credentials file was refused."""
 
     code = "GAR-3005"
+    usual_hint = "use the system as the user that started it"
 
 
 class SystemExists(GarrickError):
     """A system of that name is running already."""
 
     code = "GAR-3006"
+    usual_hint = "attach to it with ActorSystem.attach(name), or give the new one another name"
 
 
 class NoSourceFile(GarrickError):
     """A class of ``__main__`` has to reach another process, but the main program has no file."""
 
     code = "GAR-3007"
+    usual_hint = "put the classes into a module, or pip install 'garrick[notebook]'"
 
 
 class ManagementError(GarrickError):
     """The management socket of a system answered that it can't answer; ``code`` is then the one that it named."""
 
     code = "GAR-3008"
+    usual_hint = "use the `garrick` command of the environment in which the system runs"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        if code is not None:
+            self.code = code
+        super().__init__(message, hint=hint)
 
 
 # --- 4xxx: conventions and the engine --------------------------------------------------------------------------------
@@ -240,42 +279,49 @@ class EngineError(GarrickError):
     """The engine between systems could not be started or reached."""
 
     code = "GAR-4001"
+    usual_hint = "compare the addresses with those of a running system; is a server up, and no firewall between?"
 
 
 class EngineNotFound(EngineError):
     """No server binary for the engine was found."""
 
     code = "GAR-4002"
+    usual_hint = "pip install 'garrick[cluster]'"
 
 
 class EngineTooOld(EngineError):
     """The server binary is older than the oldest supported version."""
 
     code = "GAR-4003"
+    usual_hint = "pip install -U 'garrick[cluster]'"
 
 
 class PortTaken(EngineError):
     """The port that the engine should listen on is in use."""
 
     code = "GAR-4004"
+    usual_hint = "choose another port in listen="
 
 
 class JoinRefused(EngineError):
     """The convention refused the credentials of this system."""
 
     code = "GAR-4005"
+    usual_hint = "issue new credentials where the convention was made, and compare the clocks of the hosts"
 
 
 class BadCredentials(EngineError):
     """A credentials file is missing, unreadable by us, readable by others, or damaged."""
 
     code = "GAR-4006"
+    usual_hint = "issue new credentials where the convention was made"
 
 
 class EngineLocked(EngineError):
     """Another process already runs the engine's server in this directory."""
 
     code = "GAR-4007"
+    usual_hint = "stop the other process first, or give each system a directory of its own"
 
 
 # --- 5xxx: the program's own mistakes --------------------------------------------------------------------------------
@@ -291,3 +337,4 @@ class NoDemo(GarrickError):
     """No installed distribution offers a demonstration."""
 
     code = "GAR-5003"
+    usual_hint = "pip install garrick-provision"

@@ -98,7 +98,9 @@ def _is_subclass(cls: type, other: type) -> bool:
 def _message_types(owner: type, handler: Callable[..., Any]) -> tuple[type, ...]:
     parameters = list(inspect.signature(handler).parameters.values())
     if len(parameters) < 2:
-        raise InvalidArgument(f"{handler.__qualname__} needs a parameter for the message")
+        raise InvalidArgument(
+            f"{handler.__qualname__} needs a parameter for the message", hint="def handler(self, message: Type)"
+        )
     annotation = parameters[1].annotation
     if isinstance(annotation, str):
         function = inspect.unwrap(handler)
@@ -132,5 +134,8 @@ def _plain(annotation: Any, handler: Callable[..., Any]) -> type:
         return type(None)
     plain = typing.get_origin(annotation) or annotation
     if not isinstance(plain, type):
-        raise InvalidArgument(f"{annotation!r} of {handler.__qualname__} is no class to choose by")
+        raise InvalidArgument(
+            f"{annotation!r} of {handler.__qualname__} is no class to choose by",
+            hint="annotate with a class, a union of classes, or Any",
+        )
     return plain

@@ -6,9 +6,10 @@ Owns the choice of the base and the program's point of view (it is outside of al
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from garrick.errors import InvalidArgument, SystemStopped
@@ -36,6 +37,11 @@ BASES = {
 DEFAULT_TIMEOUT = 30.0
 
 _made_up = itertools.count(1)
+
+
+def _options(start: Callable[..., object]) -> str:
+    names = [name for name in inspect.signature(start).parameters if name not in ("name", "capabilities")]
+    return ", ".join(f"{name}=" for name in names) or "name= and capabilities="
 
 
 def _made_up_name() -> str:
@@ -82,7 +88,9 @@ class ActorSystem:
             node = start(name, dict(capabilities or {}), **options)
         except TypeError as error:
             if options and "unexpected keyword argument" in str(error):
-                raise InvalidArgument(f"base {base!r} has no such option: {error}") from None
+                raise InvalidArgument(
+                    f"base {base!r} has no such option: {error}", hint=f"options are {_options(start)}"
+                ) from None
             raise
         self._adopt(node)
 

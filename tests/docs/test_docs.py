@@ -66,7 +66,8 @@ def blocks_of(page: str, text: str) -> list[Block]:
 
 
 def all_blocks() -> list[Block]:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    errors = (ROOT / "src/garrick/error_pages").glob("*.md")
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(errors)]
     return [block for page in pages for block in blocks_of(str(page.relative_to(ROOT)), page.read_text())]
 
 

@@ -84,8 +84,11 @@ def test_two_systems_in_one_program() -> None:
 
 
 def test_a_name_is_taken_while_its_system_runs() -> None:
-    with ActorSystem(name="a", workers=1), pytest.raises(SystemExists):
-        ActorSystem(name="a", workers=1)
+    with (
+        ActorSystem(name="a", workers=1, capabilities={"db": True}),
+        pytest.raises(SystemExists, match=r"db=True; .*gpu=2"),
+    ):
+        ActorSystem(name="a", workers=1, capabilities={"gpu": 2})
     with ActorSystem(name="a", workers=1):
         pass
 

@@ -1,6 +1,6 @@
 """The commands and their parameters, and how errors become exit codes.
 
-Owns the surface of the command line. The work is done by functions without a framework (`garrick.cli.status`, `garrick.cli.demo`).
+Owns the surface of the command line. The work is done by functions without a framework (`garrick.cli.status`, `garrick.cli.demo`, ...).
 """
 
 from __future__ import annotations
@@ -51,6 +51,20 @@ def demo(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> in
     from garrick.cli.demo import run_demo
 
     return run_demo(arguments)
+
+
+@app.command
+def explain(error: str) -> int:
+    """Explain an error of Garrick: what happened, likely causes, what to do.
+
+    Exit code 3 says that there is no such error.
+
+    Args:
+        error: its code (GAR-2107, or 2107) or the name of its class.
+    """
+    from garrick.cli.explain import show_page
+
+    return show_page(error)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -76,7 +76,7 @@ class MemoryNetwork:
         patience: d.Patience | None = None,
     ) -> None:
         if (schedule is None) != (now is None):
-            raise InvalidArgument("schedule and now belong together: give both or neither")
+            raise InvalidArgument("only one of schedule and now was given", hint="give both or neither")
         self._time = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
@@ -336,9 +336,11 @@ class MemoryCarrier:
 
     def _put(self, peer: str, lane: int, frame: bytes, *targets: str | None) -> bool:
         if len(frame) > CAPS.max_frame:
-            raise InvalidArgument(f"a frame of {len(frame)} bytes; the carrier takes {CAPS.max_frame}")
+            raise InvalidArgument(
+                f"a frame of {len(frame)} bytes; the carrier takes {CAPS.max_frame}", hint="cut it into pieces"
+            )
         if not 0 <= lane < LANES:
-            raise InvalidArgument(f"there is no lane {lane}")
+            raise InvalidArgument(f"there is no lane {lane}", hint=f"lanes are 0 to {LANES - 1}")
         if self.choked or not self.connection:
             self._blocked.add(peer)
             return False

@@ -13,10 +13,9 @@ from typing import Any
 
 from garrick.clocks import SystemIds
 from garrick.errors import GarrickError
-from garrick.node import boot
+from garrick.node import boot, existing
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
-from garrick.node.rundir import RunDir
 from garrick.node.spawner import processors
 
 
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a system until it is told to end; the exit status: 0 fine, 1 it could not start, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        rundir = RunDir.create(options.name)
+        rundir = existing.create(options.name, dict(options.capabilities))
         config = NodeConfig(
             system=f"{options.name}@{SystemIds.incarnation()}",
             rundir=str(rundir.path),

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from garrick.clocks import SystemIds
 from garrick.errors import NoSuchSystem, NotAuthorised, SystemStartFailed
-from garrick.node import handshake
+from garrick.node import existing, handshake
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
 from garrick.node.mainmodule import Bodies, Main, MainFinder, own_main, publish, refuse_while_importing
@@ -292,7 +292,7 @@ def start(
         MissingMainGuard: this is a worker that imports the program's main file.
     """
     refuse_while_importing()
-    rundir = RunDir.create(name or _made_up_name())
+    rundir = existing.create(name or _made_up_name(), capabilities or {})
     admin: subprocess.Popen[bytes] | None = None
     try:
         main = own_main()

@@ -202,7 +202,7 @@ class Listener:
             except OSError as error:
                 if error.errno not in _OUT_OF_DESCRIPTORS:
                     raise
-                log.error("no descriptor for a connection: %s; raise the limit (ulimit -n)", error)
+                log.error("no descriptor for a connection: %s (ulimit -n; garrick explain GAR-3101)", error)
                 self.reactor.unwatch(self._sock.fileno())
                 self.reactor.later(0.1, self._again)
                 return

@@ -180,7 +180,9 @@ class OutLink:
         try:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
-            log.warning("no socket for %s: %s; trying again (see ulimit -n)", self._path, error)
+            log.warning(
+                "no descriptor for %s: %s; trying again (ulimit -n; garrick explain GAR-3101)", self._path, error
+            )
             self._again()
             return
         try:

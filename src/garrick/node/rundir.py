@@ -197,7 +197,8 @@ def remove_if_dead(path: Path) -> bool:
 def _path(name: str) -> Path:
     if not _NAME.match(name):
         raise InvalidArgument(
-            f"{name!r} can't name a system: 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+            f"{name!r} can't name a system",
+            hint="1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit",
         )
     path = base_directory() / name
     if len(os.fsencode(str(path / _LONGEST_SOCKET))) > SUN_PATH_MAX:

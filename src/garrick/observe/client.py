@@ -45,9 +45,7 @@ def request(
         line = _read_line(connection, path)
     answer = json.loads(line)
     if "error" in answer:
-        refusal = ManagementError(answer["error"]["message"])
-        refusal.code = answer["error"]["code"]
-        raise refusal
+        raise ManagementError(answer["error"]["message"], code=answer["error"]["code"])
     return answer["result"]
 
 

@@ -19,6 +19,7 @@ MAX_REQUEST = 64 * 1024
 """Bytes of the longest request."""
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of the longest answer."""
+_HINT = "use the `garrick` command, or garrick.observe.client"
 
 
 def encode_request(method: str, params: Mapping[str, Any] | None = None) -> bytes:
@@ -35,12 +36,12 @@ def decode_request(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidArgument(f"a request must be one line of JSON: {error}") from None
+        raise InvalidArgument(f"a request must be one line of JSON: {error}", hint=_HINT) from None
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-        raise InvalidArgument('a request must be an object with a "method"')
+        raise InvalidArgument('a request must be an object with a "method"', hint=_HINT)
     params = request.get("params", {})
     if not isinstance(params, dict):
-        raise InvalidArgument('"params" must be an object')
+        raise InvalidArgument('"params" must be an object', hint=_HINT)
     return request["method"], params
 
 

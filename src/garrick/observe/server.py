@@ -88,7 +88,11 @@ class ManagementServer:
             try:
                 line = await asyncio.wait_for(reader.readuntil(b"\n"), IDLE)
             except asyncio.LimitOverrunError:
-                writer.write(encode_error(InvalidArgument(f"a request has at most {MAX_REQUEST} bytes")))
+                writer.write(
+                    encode_error(
+                        InvalidArgument(f"a request has at most {MAX_REQUEST} bytes", hint="ask for less at once")
+                    )
+                )
                 await writer.drain()
                 return
             writer.write(await self._answer(line))
@@ -99,7 +103,9 @@ class ManagementServer:
             name, params = decode_request(line)
             if name not in self._methods:
                 known = ", ".join(sorted(self._methods))
-                return encode_error(InvalidArgument(f"there is no method {name!r}; there are {known}"))
+                return encode_error(
+                    InvalidArgument(f"there is no method {name!r}; there are {known}", hint="update the client")
+                )
             return encode_result(await self._methods[name](params))
         except GarrickError as error:
             return encode_error(error)

@@ -140,7 +140,10 @@ class Cell:
         """See `garrick.actor.Actor.reply`."""
         sender = self.sender
         if sender is None:
-            raise InvalidArgument("there is nobody to reply to: the message came from the program by a plain send")
+            raise InvalidArgument(
+                "there is nobody to reply to: the message came from the program by a plain send",
+                hint="let the program ask, or send from an inbox; or look at self.sender first",
+            )
         self.answered = sender
         self.runtime.route(sender, message, self.address, REPLY if type(sender) is ReplyAddress else MESSAGE)
 
@@ -148,7 +151,10 @@ class Cell:
         """See `garrick.actor.Actor.defer`."""
         sender = self.sender
         if sender is None:
-            raise InvalidArgument("there is nobody to reply to: the message came from the program by a plain send")
+            raise InvalidArgument(
+                "there is nobody to reply to: the message came from the program by a plain send",
+                hint="let the program ask, or send from an inbox; or look at self.sender first",
+            )
         self.answered = sender
         return sender
 
@@ -191,7 +197,9 @@ class Cell:
     def after(self, delay: float, message: Any, period: float | None, keep: bool) -> Timer:
         """See `garrick.actor.Actor.after` and ``every``."""
         if delay < 0 or (period is not None and period <= 0):
-            raise InvalidArgument(f"a timer can't run backwards: {delay!r} s")
+            raise InvalidArgument(
+                f"a timer can't run backwards: {delay!r} s", hint="a delay is 0 or more seconds, a period more than 0"
+            )
         timer = Timer(self, self.runtime.clock.now() + delay, message, period, keep)
         if self.timers is None:
             self.timers = set()

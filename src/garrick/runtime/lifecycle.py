@@ -68,7 +68,9 @@ def check_spec(spec: Spec) -> None:
             f"supervision={spec.supervision!r} is no policy", hint="give Restart(...), Resume() or Stop()"
         )
     if spec.isolation not in ("shared", "thread", "process"):
-        raise InvalidArgument(f"isolation={spec.isolation!r} is not one of 'shared', 'thread', 'process'")
+        raise InvalidArgument(
+            f"isolation={spec.isolation!r} is not possible", hint="give 'shared', 'thread' or 'process'"
+        )
 
 
 def start(runtime: Runtime, cell: Cell) -> bool:

@@ -589,7 +589,10 @@ class Runtime:
 
 
 def _no_processes() -> int:
-    raise InvalidArgument("this base has no processes of its own; isolation='process' needs 'multiprocess'")
+    raise InvalidArgument(
+        "this base has no processes of its own, so isolation='process' is not possible",
+        hint="use base 'multiprocess', or isolation='thread'",
+    )
 
 
 def _handle(cell: Cell, envelope: Any) -> Any:

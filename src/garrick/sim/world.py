@@ -78,7 +78,9 @@ class World:
         """
         node = self._nodes.pop(name, None)
         if node is None:
-            raise InvalidArgument(f"no system {name!r} runs in this world")
+            raise InvalidArgument(
+                f"no system {name!r} runs in this world", hint=f"there are {', '.join(self._nodes) or 'none'}"
+            )
         node.crash()
 
     def start(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:

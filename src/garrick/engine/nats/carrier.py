@@ -111,7 +111,10 @@ class NatsCarrier:
 
     async def start(self, system: str, on_frame: OnFrame, on_event: OnEvent) -> None:
         if name_of(system) != self._me:
-            raise InvalidArgument(f"the credentials are those of {self._me!r}, not of {name_of(system)!r}")
+            raise InvalidArgument(
+                f"the credentials are those of {self._me!r}, not of {name_of(system)!r}",
+                hint="start the system under the name that its credentials were issued for",
+            )
         self._system, self._on_frame, self._on_event = system, on_frame, on_event
         subscriptions = [
             Subscription(f"{self._namespace}.n.{self._me}.>", self._received),
@@ -205,7 +208,9 @@ class NatsCarrier:
 
     def _put(self, peer: str, subject: str, frame: bytes) -> bool:
         if len(frame) > CAPS.max_frame:
-            raise InvalidArgument(f"a frame of {len(frame)} bytes; the carrier takes {CAPS.max_frame}")
+            raise InvalidArgument(
+                f"a frame of {len(frame)} bytes; the carrier takes {CAPS.max_frame}", hint="cut it into pieces"
+            )
         if self._writer is None or self._queued >= _QUEUE_BYTES:
             self._blocked.add(peer)
             return False
@@ -272,7 +277,7 @@ class NatsCarrier:
 
 def _checked(lane: int) -> int:
     if not 0 <= lane < LANES:
-        raise InvalidArgument(f"there is no lane {lane}")
+        raise InvalidArgument(f"there is no lane {lane}", hint=f"lanes are 0 to {LANES - 1}")
     return lane
 
 

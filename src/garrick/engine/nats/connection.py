@@ -17,6 +17,7 @@ import contextlib
 import logging
 import random
 import re
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -300,7 +301,13 @@ class Connection:
                     hint="certificate and server must come from the same convention",
                 )
         cause = next((other for other in reversed(others) if not isinstance(other, nats.errors.NoServersError)), error)
-        return EngineError(f"no server of {self._credentials.convention} can be reached: {cause!r}")
+        hint = None
+        if isinstance(cause, socket.gaierror):
+            hint = "a name in the list can't be resolved: `getent hosts NAME` shows what this host knows; an address works too"
+        servers = ", ".join(self._credentials.servers)
+        return EngineError(
+            f"no server of {self._credentials.convention} can be reached at {servers}: {cause!r}", hint=hint
+        )
 
     def _judge(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
