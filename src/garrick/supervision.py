@@ -36,11 +36,14 @@ class Restart:
         max: restarts allowed ``within`` seconds before the actor stops as failed.
         within: the window of ``max``, seconds.
         backoff: pause before each restart; None restarts at once.
+        on_loss: whether the actor is also made again when its process dies, in another one: the same address and arguments, an
+            empty mailbox, a new instance. That may happen ``max`` times ``within`` seconds too, counted by itself.
     """
 
     max: int = 3
     within: float = 60.0
     backoff: Backoff | None = field(default_factory=Backoff)
+    on_loss: bool = False
 
 
 @dataclass(frozen=True)

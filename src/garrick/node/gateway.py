@@ -209,7 +209,11 @@ class Gateway:
         _, _, flags, process, *_ = fields(envelope)  # the hot path: what is localised seldom has an extension
         if flags & EXTENDED and peek(envelope).target_system is not None:
             self.give_back(envelope, "unknown")  # another incarnation of this system, or a third one
-        elif process == 0:
+            return
+        moved = self._house.machine.moved
+        if moved:
+            process = moved.get(Address(self.system, process, peek(envelope).target_serial), process)
+        if process == 0:
             self._house.to_admin(envelope, origin)
         elif self._house.machine.alive(process):
             self._house.deliver(process, envelope)

@@ -23,6 +23,7 @@ from garrick.node.admin import (
     AdminMachine,
     Announce,
     Answer,
+    Deliver,
     Effect,
     EndSystem,
     KillProcess,
@@ -42,7 +43,7 @@ from garrick.node.spawner import Spawner
 from garrick.observe.management import SOCKET
 from garrick.observe.server import ManagementServer
 from garrick.runtime.signals import SystemInfo
-from garrick.wire.envelope import Raw, decode, peek
+from garrick.wire.envelope import SIGNAL, Raw, decode, peek
 
 log = logging.getLogger("garrick.node")
 
@@ -93,6 +94,7 @@ class Host:
             bodies=Bodies(None, config.main, program=False),
         )
         self.links.undeliverable = self._undeliverable
+        self.links.moved = self.machine.moved
         self.listener = Listener(listener, self.reactor, token, self.receive, self._session)
         self.listener.on_greeted = self._greeted
         self.spawner = Spawner(forkserver, pid, config, self.reactor, self._process_died, self._no_forkserver)
@@ -247,6 +249,8 @@ class Host:
             match effect:
                 case Send():
                     self._send(effect)
+                case Deliver():
+                    self.links.send(effect.number, effect.envelope, SIGNAL)
                 case StartProcess():
                     self.spawner.start(effect.number, effect.role)
                 case KillProcess():

@@ -17,6 +17,7 @@ from garrick.errors import GarrickError, UndecodableMessage
 from garrick.messages import Poisoned
 from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
+from garrick.runtime.process import relocate
 from garrick.runtime.signals import ProcessLost, Spawn, Told, View
 from garrick.wire.codec import loads
 from garrick.wire.envelope import (
@@ -129,6 +130,7 @@ class Inbound:
 
     def _control(self, message: Any, sender: Address[Any] | None) -> None:
         if isinstance(message, ProcessLost) and (sender is None or sender.system == self.runtime.system):
+            relocate(self.runtime, message.moved)  # before its links are lost: what is sent from then on goes there
             for number in message.processes:
                 if self.listener is not None:
                     self.listener.drain(number)

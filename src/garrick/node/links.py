@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pickle import dumps as pickle_dumps
 from typing import Any, Final, Protocol
 
@@ -63,6 +63,9 @@ class Links:
         self.number = number
         self.losses: dict[int, str] = {}
         """Lost processes and the reasons."""
+        self.moved: Mapping[Address[Any], int] = {}
+        """Actors of this system that are in another process than their addresses say, and where. Only asked when there is no link to
+        that process, since it is lost."""
         self.undeliverable: Callable[[Raw, str], None] = _forget
         """Gets each envelope that can't be sent, with the reason; any thread."""
         self.broken: Callable[[int], None] = _ignore
@@ -97,6 +100,8 @@ class Links:
         link = self._links.get(target.process)
         if link is None or target.system != system or self._careful or link.size > LIMIT:
             number = target.process if target.system == system else 0
+            if number and self.moved:
+                number = self.moved.get(target, number)
             self.send(number, self.envelope(target, message, sender, kind), kind)
             return
         # The hot path: `envelope` and `send` in one. A process that is lost or not yet known has no link.

@@ -80,6 +80,8 @@ class Process:
             placement=Placer(),
             capabilities=config.capabilities,
         )
+        self.runtime.seal = self.links.envelope
+        self.links.moved = self.runtime.moved
         self.links.wait = self._wait_for_room
         self.inbound = Inbound(self.runtime, self.links)
         self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive_first)

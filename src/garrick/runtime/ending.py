@@ -16,6 +16,7 @@ from garrick.messages import ChildExited, Terminated
 from garrick.runtime import load
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, STOPPING, Cell
+from garrick.runtime.keeping import forget
 from garrick.runtime.reports import class_name, describe, sendable
 from garrick.runtime.signals import Lookup, NameReleased, Stop, Told, Unwatch
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
@@ -51,6 +52,7 @@ def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException |
     """No further message is handled; children end first."""
     if cell.state in (STOPPING, ENDED):
         return False
+    forget(runtime, cell)
     cell.state = STOPPING
     cell.hold()
     cell.ending = (reason, error)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
 from garrick.runtime import lifecycle, reports
-from garrick.runtime.cell import ENDED, STATES, Cell
+from garrick.runtime.cell import ENDED, STATES, STOPPING, Cell
 from garrick.runtime.signals import (
     NameAnswer,
     ProcessLost,
@@ -25,8 +25,9 @@ from garrick.runtime.signals import (
     SystemLost,
     Told,
     View,
+    Watch,
 )
-from garrick.wire.envelope import REPLY
+from garrick.wire.envelope import REPLY, SIGNAL
 
 if TYPE_CHECKING:
     from garrick.runtime.runtime import Runtime
@@ -43,7 +44,16 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
     elif isinstance(message, ProcessLost):
         lost = set(message.processes)
         system = sender.system if sender is not None else runtime.system
-        _on_loss(runtime, lambda a: a.process in lost and a.system == system, message.reason, message.detail)
+        moved = message.moved
+        if system == runtime.system:
+            relocate(runtime, moved)
+        _on_loss(
+            runtime,
+            lambda a: (a.process in lost and a.system == system) or (bool(moved) and a in moved),
+            message.reason,
+            message.detail,
+            {address for address, process in moved.items() if process},
+        )
     elif isinstance(message, SystemLost):
         _on_loss(runtime, lambda a: a.system == message.system, message.reason, message.detail)
     elif isinstance(message, SubscribeDeadLetters):
@@ -87,18 +97,37 @@ def _can_run(cell: Cell, capabilities: Mapping[str, Any]) -> bool:
         return False
 
 
-def _on_loss(runtime: Runtime, hit: Any, reason: str, detail: str) -> None:
-    """Processes or a system are gone: everything here that hangs on them learns it."""
+def relocate(runtime: Runtime, moved: Mapping[Address[Any], int]) -> None:
+    """Actors of this system are made again elsewhere (0: not any more); any thread."""
+    for address, process in moved.items():
+        if process:
+            runtime.moved[address] = process
+        else:
+            runtime.moved.pop(address, None)
+
+
+def _on_loss(
+    runtime: Runtime, hit: Any, reason: str, detail: str, survivors: Collection[Address[Any]] = frozenset()
+) -> None:
+    """Processes or a system are gone: everything here that hangs on them learns it.
+
+    What survives is made again by the admin: nobody is told of an end, but what its process knew of others has to be said again.
+    """
     for slot in list(runtime.slots.values()):
         if hit(slot.target):
             slot.gone(reason, outcome_unknown=True)
     for cell in list(runtime.cells.values()):
         for child in tuple(cell.children or ()):
-            if hit(child):
+            if child in survivors:
+                if cell.state == STOPPING:
+                    runtime.route(child, Stop(), cell.address, SIGNAL)
+            elif hit(child):
                 exited = ChildExited(child, reason, detail, name=(cell.children or {}).get(child))
                 runtime.post(runtime.signal, (cell, Told(exited), None))
         for watched in tuple(cell.watching or ()):
-            if hit(watched):
+            if watched in survivors:
+                runtime.route(watched, Watch(cell.address), cell.address, SIGNAL)
+            elif hit(watched):
                 runtime.post(runtime.signal, (cell, Told(Terminated(watched, reason, detail)), None))
         if hit(cell.parent) and cell.parent.serial != 0:
             # The parent's end reaches its children also when its process could not say good-bye.

@@ -108,6 +108,10 @@ class Runtime:
         self.control.queue = deque()
 
         self.cells: dict[int, Cell] = {}
+        self.seal: Callable[[Address[Any], Any, Address[Any] | None, int], bytes] | None = None
+        """Makes the envelope of a message that somebody else will send; None where no process can be lost without the others."""
+        self.moved: dict[Address[Any], int] = {}
+        """Actors of this system that were made again in another process than their addresses say, and where."""
         self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
         """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
         self.leaving = 0
@@ -308,6 +312,9 @@ class Runtime:
             self._post_out(target, message, sender, kind)
 
     def _post_out(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
+        if self.moved and self.moved.get(target) == self.number:
+            self.deliver(target, kind, message, sender)  # it was made again here
+            return
         try:
             self.outbound.post(target, message, sender, kind)
         except UnpicklableMessage as error:
@@ -370,9 +377,7 @@ class Runtime:
                 cell.queue = deque()
             self.enqueue(cell, (cell, message, sender))
             return False
-        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
-        if creator != self.number and counter > self._seen.get(creator, 0) and serial not in self.tombstones:
-            # Its spawn comes on another way and may still be under way; it is not lost while its creator lives.
+        if self._is_to_come(target):
             waiting = self._held.setdefault(serial, [])
             if not waiting:
                 self.timers.arm(self.clock.now() + HELD_SECONDS, lambda: self._give_up_held(serial, "unknown"))
@@ -380,6 +385,16 @@ class Runtime:
             return False
         self._no_such_actor(target, kind, message, sender, self.tombstones.get(serial, self._lost_reason(target)))
         return False
+
+    def _is_to_come(self, target: Address[Any]) -> bool:
+        """Whether its spawn comes on another way and may still be under way; it is not lost while its creator lives."""
+        serial = target.serial
+        if serial in self.tombstones:
+            return False
+        if self.moved and self.moved.get(target) == self.number:
+            return True  # made again here, by the admin
+        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
+        return creator != self.number and counter > self._seen.get(creator, 0)
 
     def _accept_spawn(self, target: Address[Any], spawn: Spawn) -> bool:
         serial = target.serial
@@ -410,6 +425,8 @@ class Runtime:
     def give_up_held(self, hit: Callable[[Address[Any]], bool], reason: str) -> None:
         """The creators of held messages' targets are gone: nobody will spawn them any more."""
         for serial, items in list(self._held.items()):
+            if self.moved and self.moved.get(items[0][0]) == self.number:
+                continue  # their creator is the admin
             if any(hit(Address(item[0].system, serial >> COUNTER_BITS, 0)) for item in items):
                 self._give_up_held(serial, reason)
 
@@ -423,6 +440,9 @@ class Runtime:
 
     def bounce(self, target: Address[Any], message: Any, reason: str) -> None:
         """A signal that can't reach its process; whoever waits for its effect is told. Any thread."""
+        if target in self.moved and isinstance(message, (Watch, Unwatch, Stop)):
+            self.route(target, message, None, SIGNAL)  # it was not sent, and its target goes on elsewhere
+            return
         lifecycle.signal_to_nobody(self, target, message, reason)
 
     def undeliverable(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:

@@ -134,6 +134,36 @@ class StartProcess(Signal):
 
 
 @dataclass
+class Keep(Signal):
+    """The actor runs, and is to be made again with this address when its process dies (``Restart(on_loss=True)``).
+
+    Sent by the hosting process when the actor first runs there.
+
+    Attributes:
+        address: of the actor.
+        parent: of the actor; nothing is made again for a parent that is gone.
+        dedicated: whether it has a process of its own.
+        max: losses ``within`` seconds that it survives.
+        within: see ``max``; seconds.
+        spawn: the whole envelope of a `Spawn` that makes it again. The admin never looks into it.
+    """
+
+    address: Address[Any]
+    parent: Address[Any]
+    dedicated: bool
+    max: int
+    within: float
+    spawn: bytes
+
+
+@dataclass
+class Forget(Signal):
+    """The actor is ending: undo `Keep`."""
+
+    address: Address[Any]
+
+
+@dataclass
 class NumbersWanted(Signal):
     """Ask: a block of process numbers for dedicated processes. Answered with ``(first, count)``."""
 
@@ -216,11 +246,15 @@ class View(Signal):
 
 @dataclass
 class ProcessLost(Signal):
-    """These processes of the own system have died; ``reason`` is what ChildExited and Terminated say."""
+    """These processes of the own system have died; ``reason`` is what ChildExited and Terminated say.
+
+    ``moved`` names all their actors that were to survive that, and where each of them is made again (0: it has ended all the same).
+    """
 
     processes: tuple[int, ...]
     reason: str = "worker lost"
     detail: str = ""
+    moved: dict[Address[Any], int] = field(default_factory=dict)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from garrick.requirements import is_demanding, missing, requirements_of
 from garrick.runtime import load
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STARTING, Cell
 from garrick.runtime.ending import begin_stop
+from garrick.runtime.keeping import keep
 from garrick.runtime.reports import describe, handler_failed
 from garrick.runtime.signals import Started, Told
 from garrick.supervision import Restart, Restarts, Resume, Stop
@@ -116,6 +117,9 @@ def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: B
     cell.state = RUNNING
     if first and not runtime.load_due:
         load.report_load(runtime)
+    problem = keep(runtime, cell) if first else None
+    if problem is not None:
+        return begin_stop(runtime, cell, "failed", problem)
     if first and cell.parent.serial == 0 and cell.parent.process == 0:
         # The admin is the parent: it can say what became of it only if it knows of it.
         runtime.route(cell.parent, Started(cell.address), cell.address, SIGNAL)

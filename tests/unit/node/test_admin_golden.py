@@ -23,6 +23,7 @@ from garrick.node.admin import (
     AdminMachine,
     Announce,
     Answer,
+    Deliver,
     Effect,
     EndSystem,
     KillProcess,
@@ -61,8 +62,11 @@ def text(message: Any) -> str:
     match message:
         case signals.View(systems):
             return "View " + "; ".join(system_text(info) for info in systems.values())
-        case signals.ProcessLost(processes, reason, detail):
-            return f"ProcessLost {','.join(map(str, processes))} {reason}" + (f": {detail}" if detail else "")
+        case signals.ProcessLost(processes, reason, detail, moved):
+            lost = f"ProcessLost {','.join(map(str, processes))} {reason}" + (f": {detail}" if detail else "")
+            return lost + "".join(
+                f"; {short(a)} {f'is in {place}' if place else 'ended'}" for a, place in moved.items()
+            )
         case signals.SystemLost(system, reason, detail):
             return f"SystemLost {system.partition('@')[0]} {reason}: {detail}"
         case signals.NameAnswer(name, address, holder):
@@ -95,6 +99,8 @@ def effect_text(effect: Effect) -> str:
         case Send(target, message, kind, sender):
             by = "" if sender is None or sender == control(SYSTEM, 0) else f" from {short(sender)}"
             return f"to {short(target)}: {KINDS[kind]} {text(message)}{by}".replace(":  ", ": ")
+        case Deliver(number, envelope):
+            return f"deliver to {number}: {envelope.decode()}"
         case StartProcess(number, role, address):
             return f"start {role} {number}" + (f" for {short(address)}" if address else "")
         case KillProcess(number, reason):
@@ -170,6 +176,10 @@ class Script:
         def actor(number: str) -> Address[Any]:
             return Address(system, process, process << COUNTER_BITS | int(number))
 
+        def full(text: str) -> Address[Any]:
+            hosting, number = text.split(".")
+            return Address(SYSTEM, int(hosting), int(number))
+
         asks = {"NumbersWanted", "Lookup", "StatusWanted", "Shutdown"}
         if name in asks:
             sender = ReplyAddress(system, process, process << COUNTER_BITS | 77)
@@ -191,6 +201,16 @@ class Script:
             "Started": lambda a: signals.Started(actor(a)),
             "ChildExited": lambda a, reason: signals.Told(ChildExited(actor(a), reason, "a detail")),
             "ProcessLost": lambda n: signals.ProcessLost((int(n),)),
+            "Keep": lambda a, how, *parent: signals.Keep(
+                full(a),
+                full(parent[0]) if parent else control(SYSTEM, 0),
+                how == "dedicated",
+                2,
+                60.0,
+                f"the spawn of {a}".encode(),
+            ),
+            "KeptName": lambda n, a: signals.NameClaim(n, full(a)),
+            "Forget": lambda a: signals.Forget(full(a)),
             "Nonsense": lambda: "nonsense",
         }
         return self.machine.handle(make[name](*arguments), sender, self.now)

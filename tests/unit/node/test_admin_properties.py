@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from garrick.address import COUNTER_BITS, Address, ReplyAddress, control
-from garrick.node.admin import AdminMachine, Announce, Answer, Effect, EndSystem, KillProcess, Send, StartProcess
+from garrick.node.admin import (
+    AdminMachine,
+    Announce,
+    Answer,
+    Deliver,
+    Effect,
+    EndSystem,
+    KillProcess,
+    Send,
+    StartProcess,
+)
 from garrick.runtime import signals
 from garrick.runtime.signals import ProcessInfo, SystemInfo
 from garrick.wire.envelope import REPLY
@@ -38,6 +48,8 @@ class World(RuleBasedStateMachine):
         self.holders: dict[str, Address[Any]] = {}
         self.granted: dict[int, list[tuple[str, Address[Any]]]] = {}
         self.owed: Counter[str] = Counter()
+        self.places: dict[int, dict[Address[Any], int]] = {}
+        self.made: Counter[bytes] = Counter()
         self.ended = False
         self.announced: SystemInfo | None = None
         self.take(self.machine.start(2, self.now))
@@ -56,6 +68,11 @@ class World(RuleBasedStateMachine):
                     assert number in self.starting or number in self.up
                 case Send(target, message, kind, _):
                     self.arrives(target, message, kind)
+                case Deliver(number, envelope):
+                    assert number in self.up
+                    assert number in self.views, "a process gets work when it knows the state of the system"
+                    assert self.places[number][by_spawn(envelope)] == number
+                    self.made[envelope] += 1
                 case Announce(info):
                     assert info != self.announced
                     self.announced = info
@@ -78,7 +95,8 @@ class World(RuleBasedStateMachine):
         match message:
             case signals.View():
                 self.views[number] = message
-            case signals.ProcessLost(processes, reason):
+            case signals.ProcessLost(processes, reason, _, moved):
+                self.places.setdefault(number, {}).update(moved)
                 self.losses[number].update((p, reason) for p in processes)
             case signals.SystemLost(system):
                 self.system_losses[number][system] += 1
@@ -183,6 +201,24 @@ class World(RuleBasedStateMachine):
                     self.numbers.append(first)
                     self.gone[first] = "refused"
 
+    @precondition(lambda self: self.up)
+    @rule(data=st.data(), counter=st.integers(1, 3), dedicated=st.booleans(), beside=st.booleans())
+    def keeps(self, data: st.DataObject, counter: int, dedicated: bool, beside: bool) -> None:
+        number = self.process(data, self.up)
+        parent = control(SYSTEM, 0)
+        if beside:
+            other = self.process(data, self.up)
+            parent = Address(SYSTEM, other, other << COUNTER_BITS | 1)
+        address: Address[Any] = Address(SYSTEM, number, number << COUNTER_BITS | counter)
+        keep = signals.Keep(address, parent, dedicated, 2, 10.0, spawn_of(address))
+        self.take(self.machine.handle(keep, control(SYSTEM, number), self.now))
+
+    @precondition(lambda self: self.machine.core.kept.entries)
+    @rule(data=st.data())
+    def forgets(self, data: st.DataObject) -> None:
+        address = data.draw(st.sampled_from(list(self.machine.core.kept.entries)))
+        self.take(self.machine.handle(signals.Forget(address), None, self.now))
+
     @rule(system=OTHERS)
     def system_joins(self, system: str) -> None:
         if not self.machine.ended:
@@ -232,6 +268,19 @@ class World(RuleBasedStateMachine):
         assert set(self.views) == set(self.up)
 
     @invariant()
+    def who_survives_is_where_all_think(self) -> None:
+        kept = self.machine.core.kept
+        if self.machine.ended:
+            return
+        assert not {entry.process for entry in kept.entries.values()} & set(self.gone)
+        assert kept.places.keys() <= kept.entries.keys()
+        for number in self.up:
+            told = self.places.get(number, {})
+            assert {a: told.get(a) for a in kept.places} == kept.places
+        if self.machine.core.ending is None:
+            assert not [e for e in kept.entries.values() if e.due and e.process in self.up], "it got its spawn"
+
+    @invariant()
     def there_is_always_a_worker_or_one_to_come(self) -> None:
         if self.machine.core.ending is None:
             assert self.machine.info().processes
@@ -247,6 +296,15 @@ class World(RuleBasedStateMachine):
                 self.take(self.machine.process_died(number, "killed", self.now))
             assert self.ended, "when all its processes have ended the system has"
         assert self.machine.deadline is None
+
+
+def spawn_of(address: Address[Any]) -> bytes:
+    return f"{address.process} {address.serial}".encode()
+
+
+def by_spawn(envelope: bytes) -> Address[Any]:
+    process, serial = map(int, envelope.split())
+    return Address(SYSTEM, process, serial)
 
 
 World.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -10,7 +10,7 @@ simulator) executes them. Interface::
     machine.process_died(number, detail, now, expected=False)
     machine.handle(message, sender, now, target=None)  # an envelope to process 0; give its target when serial != 0
     machine.undeliverable(target, sender, reason, now, text="")
-    machine.alive(number)  why_gone(number)  info()    # for the edge's routing
+    machine.alive(number)  why_gone(number)  info()  moved  # for the edge's routing
     machine.bounced(signal, target, reason, now)       # a signal of an admin that could not be delivered
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input
     machine.system_joined(info, now)  system_changed(info, now)  system_left(system, now)  system_lost(system, detail, now)
@@ -22,7 +22,28 @@ All but ``allot`` return a list of effects. ``now`` is monotonic seconds of one 
 
 from __future__ import annotations
 
-from garrick.node.admin.effects import Announce, Answer, Effect, EndSystem, KillProcess, Report, Send, StartProcess
+from garrick.node.admin.effects import (
+    Announce,
+    Answer,
+    Deliver,
+    Effect,
+    EndSystem,
+    KillProcess,
+    Report,
+    Send,
+    StartProcess,
+)
 from garrick.node.admin.machine import AdminMachine
 
-__all__ = ["AdminMachine", "Announce", "Answer", "Effect", "EndSystem", "KillProcess", "Report", "Send", "StartProcess"]
+__all__ = [
+    "AdminMachine",
+    "Announce",
+    "Answer",
+    "Deliver",
+    "Effect",
+    "EndSystem",
+    "KillProcess",
+    "Report",
+    "Send",
+    "StartProcess",
+]

@@ -34,6 +34,19 @@ class Send:
 
 
 @dataclass(frozen=True)
+class Deliver:
+    """Send a whole envelope, as some process of this system made it, to a process of this system.
+
+    Attributes:
+        number: of the process, which is up.
+        envelope: opaque.
+    """
+
+    number: int
+    envelope: bytes
+
+
+@dataclass(frozen=True)
 class StartProcess:
     """Start an operating-system process that takes part under this number.
 
@@ -99,4 +112,4 @@ class EndSystem:
     abandoned: tuple[str, ...] = ()
 
 
-Effect: TypeAlias = Send | StartProcess | KillProcess | Announce | Answer | Report | EndSystem
+Effect: TypeAlias = Send | Deliver | StartProcess | KillProcess | Announce | Answer | Report | EndSystem

@@ -12,6 +12,7 @@ from typing import Any
 from garrick.address import Address, control
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import EndSystem, KillProcess
+from garrick.node.admin.moving import give_up
 from garrick.node.admin.processes import Process, State
 from garrick.runtime import signals
 
@@ -39,7 +40,8 @@ def shut_down(core: Core, grace: float, now: float, reason: str, requester: Addr
         for number in cancelled:
             core.processes.gone(number, now, "stopped", "the system is ending")
         if cancelled:  # something may wait for them
-            core.broadcast(signals.ProcessLost(cancelled, "stopped", "the system is ending"))
+            ended = give_up(core, core.kept.at(*cancelled))
+            core.broadcast(signals.ProcessLost(cancelled, "stopped", "the system is ending", ended))
         for process in core.processes.in_state(State.STARTING):
             core.out.append(KillProcess(process.number, "the system is ending"))
         ask_to_end(core, _to_end(core, State.UP), grace)

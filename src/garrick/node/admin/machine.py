@@ -17,6 +17,7 @@ from garrick.address import Address, control
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
+from garrick.node.admin.moving import give_up, hand_over, rehouse
 from garrick.node.admin.processes import Process, State
 from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, bounce, survey
 from garrick.node.admin.status import status_of
@@ -67,6 +68,11 @@ class AdminMachine:
         """Why this process can't get anything: as in `DeadLetter.reason`."""
         process = self.core.processes.table.get(number)
         return (process.reason or "unknown") if process is not None else "unknown"
+
+    @property
+    def moved(self) -> Mapping[Address[Any], int]:
+        """Actors of this system that are in another process than their addresses say, and where; always the same object."""
+        return self.core.kept.places
 
     def info(self) -> SystemInfo:
         """What other systems may know of this one."""
@@ -124,13 +130,15 @@ class AdminMachine:
         target = control(core.system, number)
         core.send(target, core.view())
         for reason, lost in core.processes.losses().items():
-            core.send(target, signals.ProcessLost(lost, reason))
+            core.send(target, signals.ProcessLost(lost, reason, moved=dict(core.kept.places)))
         for subscriber in core.letters.subscribers:
             core.send(target, signals.SubscribeDeadLetters(subscriber))
         if core.ending is not None and role != "client":
             ask_to_end(core, [process], 0.0)
         if core.processes.hosts() != listed or not core.announced:
             core.send_view(now, but=number)
+        if core.ending is None:
+            hand_over(core, number)
         return self._finish(now)
 
     def process_died(self, number: int, detail: str, now: float, *, expected: bool = False) -> list[Effect]:
@@ -155,44 +163,53 @@ class AdminMachine:
             core.report("warning", f"{process.role} process {number} ended: {detail}")
         core.surveys.process_gone(number)
         core.letters.process_gone(number)
-        core.names.release_process(number)
-        core.top.lost(core.system, number, reason, detail, now)
         for subscriber in core.letters.subscribers_at(core.system, number):
             core.subscribe(subscriber, active=False)
+        replacement = None
         if process.role == "worker" and core.ending is None:
-            self._replace(process, came_up, lived if came_up else 0.0, now)
-        lost = signals.ProcessLost((number,), reason, detail)
+            replacement = self._replace(process, came_up, lived if came_up else 0.0, now)
+        fine = fine or core.ending is not None
+        moved = give_up(core, core.kept.at(number)) if fine else rehouse(core, process, replacement, now)
+        self._start_due(now)  # what a process of their own is for
+        core.names.release_process(number)
+        core.top.lost(core.system, number, reason, detail, now, moved)
+        lost = signals.ProcessLost((number,), reason, detail, moved)
         core.broadcast(lost)
         for system in core.members.systems:
             # With what is true now, since the directory's news of it come later.
             core.send(control(system, 0), signals.View({core.system: core.info()}))
             core.send(control(system, 0), lost)
+        for home in {place for place in moved.values() if place}:
+            if core.processes.table[home].state is State.UP:
+                hand_over(core, home)
         if process.owner and not core.detached and core.ending is None:
             shut_down(core, GRACE, now, f"its owner ended: {detail}", None)
         return self._finish(now)
 
-    def _replace(self, dead: Process, came_up: bool, lived: float, now: float) -> None:
+    def _replace(self, dead: Process, came_up: bool, lived: float, now: float) -> Process | None:
         core = self.core
         if not came_up and not self._any_worker_up:
             self._start_failures += 1
             if self._start_failures >= START_ATTEMPTS:
                 core.report("error", f"no worker comes up: {dead.detail}")
                 shut_down(core, 0.0, now, f"its workers did not come up: {dead.detail}", None)
-                return
+                return None
         replacement = core.processes.replace(dead, lived, now)
         if replacement.start_at > now:
             delay = replacement.start_at - now
             core.report("warning", f"worker {replacement.number} replaces {dead.number} in {delay:.1f} s")
         if not self._start_due(now):
             core.send_view(now)
+        return replacement
 
     def _start_due(self, now: float) -> bool:
         due = self.core.processes.due(now)
         for process in due:
-            self.core.out.append(StartProcess(process.number, process.role))
-        if due:
+            self.core.out.append(StartProcess(process.number, process.role, process.address))
+        if any(process.role == "worker" for process in due):
             self.core.send_view(now)
-        return bool(due)
+            return True
+        return False
 
     # --- other systems -----------------------------------------------------------------------------------------------
 

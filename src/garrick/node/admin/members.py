@@ -7,7 +7,9 @@ without having been reported gone; a top-level actor has at most one tombstone.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from garrick.address import Address
@@ -67,7 +69,21 @@ class TopLevel:
         self.alive.pop(address, None)
         self.tombstones.append(Tombstone(address, reason, detail, name, at))
 
-    def lost(self, system: str, process: int | None, reason: str, detail: str, at: float) -> None:
-        """All actors of a process, or of a whole system (None), ended with it."""
-        for address in [a for a in self.alive if a.system == system and process in {None, a.process}]:
+    def lost(
+        self,
+        system: str,
+        process: int | None,
+        reason: str,
+        detail: str,
+        at: float,
+        moved: Mapping[Address[Any], int] = MappingProxyType({}),
+    ) -> None:
+        """All actors of a process, or of a whole system (None), ended with it; for ``moved`` see `ProcessLost`."""
+
+        def gone(actor: Address[Any]) -> bool:
+            if process is None:
+                return True
+            return not moved[actor] if actor in moved else actor.process == process
+
+        for address in [a for a in self.alive if a.system == system and gone(a)]:
             self.ended(address, reason, detail, None, at)

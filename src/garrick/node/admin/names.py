@@ -34,6 +34,12 @@ class Names:
             holder = self._holders[name] = Holder(address, process)
         return holder.address
 
+    def rehome(self, address: Address[Any], process: int) -> None:
+        """The actor is made again in another process: what it holds stays with it."""
+        for name, holder in self._holders.items():
+            if holder.address == address:
+                self._holders[name] = Holder(address, process)
+
     def release(self, name: str, address: Address[Any]) -> bool:
         """Free the name if ``address`` holds it; a late release of a former holder changes nothing."""
         holder = self._holders.get(name)

@@ -65,6 +65,17 @@ def start_process(core: Core, message: signals.StartProcess, sender: Sender, now
         core.broadcast(signals.ProcessLost((process.number,), "stopped", "the system is ending"))
 
 
+def keep(core: Core, message: signals.Keep, sender: Sender, now: float) -> None:
+    """An actor that is to survive its process."""
+    if sender is not None and core.processes.alive(sender.process):
+        core.kept.keep(message, sender.process)
+
+
+def forget(core: Core, message: signals.Forget, sender: Sender, now: float) -> None:
+    """It ends."""
+    core.kept.forget(message.address)
+
+
 def load(core: Core, message: signals.Load, sender: Sender, now: float) -> None:
     """How many actors a process has; what the View says of it follows when it has changed notably."""
     process = core.processes.table.get(sender.process) if sender is not None else None
@@ -174,6 +185,8 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.NameReleased: name_released,
     signals.NumbersWanted: numbers_wanted,
     signals.StartProcess: start_process,
+    signals.Keep: keep,
+    signals.Forget: forget,
     signals.DeadLetterNote: dead_letters,
     signals.Load: load,
     signals.SetCapability: set_capability,
