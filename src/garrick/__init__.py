@@ -32,7 +32,7 @@ from garrick.inbox import Inbox
 from garrick.messages import CapabilityLost, ChildExited, DeadLetter, Notice, Poisoned, Request, Terminated
 from garrick.reply import Reply
 from garrick.requirements import requires
-from garrick.supervision import Backoff, Restart, Resume, Stop, Supervision
+from garrick.supervision import Backoff, Escalate, Restart, Resume, Stop, Supervision
 from garrick.system import ActorSystem
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ __all__ = [
     "CapabilityLost",
     "ChildExited",
     "DeadLetter",
+    "Escalate",
     "GarrickError",
     "HandlerFailed",
     "Inbox",

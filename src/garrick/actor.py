@@ -136,12 +136,22 @@ class Actor:
         """Leave the current ask open; send the answer to the returned address later, from anywhere."""
         return self._live().defer()  # type: ignore[no-any-return]
 
-    def stop(self, target: Address[Any] | None = None) -> None:
-        """End an actor: the given one after what was sent to it before, or this one after the current message."""
-        self._live().stop(target)
+    def stop(self, target: Address[Any] | None = None, *, drain: bool = True) -> None:
+        """End an actor: the given one after what was sent to it before, or this one after the current message.
+
+        Args:
+            target: whom; None: this actor.
+            drain: False: ``target`` ends after the message that it handles now, and so do its children; what waits in
+                their mailboxes are dead letters (``stopped``).
+        """
+        self._live().stop(target, drain)
 
     def watch(self, target: Address[Any]) -> None:
-        """Get `Terminated` once when ``target`` ends, or at once when it has ended already."""
+        """Get `Terminated` once when ``target`` ends, or at once when it has ended already.
+
+        Raises:
+            InvalidArgument: ``target`` is the actor itself.
+        """
         self._live().watch(target)
 
     def unwatch(self, target: Address[Any]) -> None:

@@ -93,12 +93,12 @@ class AsyncActorSystem:
         self.system._check()
         return await self._wait(self.system._runtime.ask(target, message, timeout)._slot)
 
-    async def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT) -> None:
+    async def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT, *, drain: bool = True) -> None:
         """See ActorSystem.stop_actor."""
         self.system._check()
         runtime = self.system._runtime
         slot = Slot(runtime, target, timeout, None)
-        runtime.route(target, Stop(notify=slot.address), None, SIGNAL)
+        runtime.route(target, Stop(notify=slot.address, drain=drain), None, SIGNAL)
         if target._cell is None:
             slot.expose()
         await self._wait(slot)

@@ -177,11 +177,21 @@ class ActorSystem:
         self._check()
         return self._runtime.ask(target, message, timeout).result()
 
-    def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT) -> None:
-        """End an actor after what was sent to it before, and wait until it and its children have ended."""
+    def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT, *, drain: bool = True) -> None:
+        """End an actor after what was sent to it before, and wait until it and its children have ended.
+
+        Args:
+            target: whom.
+            timeout: seconds to wait.
+            drain: False: it ends after the message that it handles now, and so do its children; what waits in their
+                mailboxes are dead letters (``stopped``).
+
+        Raises:
+            AskTimeout: it has not ended in time; it ends as soon as it can.
+        """
         self._check()
         slot = Slot(self._runtime, target, timeout, None)
-        self._runtime.route(target, Stop(notify=slot.address), None, SIGNAL)
+        self._runtime.route(target, Stop(notify=slot.address, drain=drain), None, SIGNAL)
         if target._cell is None:
             slot.expose()
         slot.wait()

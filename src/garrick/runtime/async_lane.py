@@ -151,12 +151,18 @@ class AsyncLane:
         """Handle what has come meanwhile without going back to the lane; returns the last envelope and its outcome."""
         queue = cell.queue
         for _ in range(ASYNC_BURST):
-            if cell.stop_asked or not queue or queue[0][0] is not cell:
+            if cell.stop_asked or not queue:
+                break
+            following = queue.popleft()
+            if (
+                following[0] is not cell
+            ):  # what is not a message goes over the lane; the holder may have put it in front just now
+                queue.appendleft(following)
                 break
             # The last outcome is settled here, because only the new one goes back.
             if cell.replies and type(envelope[2]) is ReplyAddress:
                 cell.answer(envelope[2], result)
-            envelope = queue.popleft()
+            envelope = following
             cell.sender = envelope[2]
             try:
                 result = cell.handle(envelope[1], envelope[2])

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     import random
 
     from garrick.runtime.ask import Slot
+    from garrick.runtime.failures import Failures
     from garrick.runtime.pool import Executor
     from garrick.runtime.runtime import Runtime
-    from garrick.supervision import Restarts
 
-STARTING, RUNNING, RESTARTING, STOPPING, ENDED = range(5)
-STATES = ("starting", "running", "restarting", "stopping", "ended")
+STARTING, RUNNING, RESTARTING, SUSPENDED, STOPPING, ENDED = range(6)
+STATES = ("starting", "running", "restarting", "suspended", "stopping", "ended")
+"""Suspended: it failed, and its parent decides."""
+AFTER_MESSAGE, AT_ONCE = 1, 2
+"""`Cell.stop_asked`: after the current message; the same, and its children don't finish what waits for them either."""
 
 
 class Cell:
@@ -50,7 +53,7 @@ class Cell:
         "pinned",
         "queue",
         "replies",
-        "restarts",
+        "failures",
         "runtime",
         "scheduled",
         "sender",
@@ -82,14 +85,14 @@ class Cell:
         self.state = STARTING
         self.sender: Address[Any] | None = None
         self.answered: Any = None
-        self.stop_asked = False
+        self.stop_asked = 0
         self.stop_notify: list[Address[Any]] | None = None
         self.notify: Address[Any] | None = None
         self.children: dict[Address[Any], str | None] | None = None
         self.watchers: dict[Address[Any], None] | None = None
         self.watching: dict[Address[Any], None] | None = None
         self.timers: set[Timer] | None = None
-        self.restarts: Restarts | None = None
+        self.failures: Failures | None = None
         self.context: Any = None
         self.ending: tuple[str, BaseException | None] | None = None
         self.executor: Executor | None = None
@@ -173,15 +176,19 @@ class Cell:
         """No ``@on`` handler takes this message."""
         self.runtime.undeliverable(self.address, message, sender, "unhandled")
 
-    def stop(self, target: Address[Any] | None) -> None:
+    def stop(self, target: Address[Any] | None, drain: bool) -> None:
         """See `garrick.actor.Actor.stop`."""
         if target is None or target == self.address:
-            self.stop_asked = True
+            self.stop_asked = AFTER_MESSAGE if drain else AT_ONCE
         else:
-            self.runtime.route(_address(target), Stop(), self.address, SIGNAL)
+            self.runtime.route(_address(target), Stop(drain=drain), self.address, SIGNAL)
 
     def watch(self, target: Address[Any]) -> None:
         """See `garrick.actor.Actor.watch`."""
+        if target == self.address:
+            raise InvalidArgument(
+                "an actor can't watch itself", hint="its own end is told to `stopping(reason)`, while it still lives"
+            )
         if self.watching is None:
             self.watching = {}
         if _address(target) not in self.watching:

@@ -16,6 +16,7 @@ from garrick.messages import ChildExited, Terminated
 from garrick.runtime import load
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, STOPPING, Cell
+from garrick.runtime.failures import signals_in
 from garrick.runtime.keeping import forget
 from garrick.runtime.reports import class_name, describe, sendable
 from garrick.runtime.signals import Lookup, NameReleased, Stop, Told, Unwatch
@@ -48,8 +49,8 @@ class _Grave:
         return 0
 
 
-def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException | None) -> bool:
-    """No further message is handled; children end first."""
+def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException | None, *, drain: bool = True) -> bool:
+    """No further message is handled; children end first, without ``drain`` as soon as they can."""
     if cell.state in (STOPPING, ENDED):
         return False
     forget(runtime, cell)
@@ -58,13 +59,17 @@ def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException |
     cell.ending = (reason, error)
     for timer in tuple(cell.timers or ()):
         timer.cancel()
-    return False if _stop_children(runtime, cell) else children_ended(runtime, cell)
+    if cell.children:
+        for signal in signals_in(runtime, cell):  # nobody takes it from the mailbox any more
+            if isinstance(signal, Told) and isinstance(signal.notice, ChildExited):
+                cell.children.pop(signal.notice.child, None)
+    return False if _stop_children(runtime, cell, drain=drain) else children_ended(runtime, cell)
 
 
-def _stop_children(runtime: Runtime, cell: Cell) -> bool:
+def _stop_children(runtime: Runtime, cell: Cell, *, drain: bool = True) -> bool:
     """False when there are none; else `_tell` goes on when the last of them has ended."""
     for child in tuple(cell.children or ()):
-        runtime.route(child, Stop(reason="stopped"), cell.address, SIGNAL)
+        runtime.route(child, Stop(drain=drain), cell.address, SIGNAL)
     return bool(cell.children)
 
 
@@ -146,7 +151,7 @@ def _tell_all(runtime: Runtime, cell: Cell, reason: str, detail: str, error: Bas
         runtime.route(watched, Unwatch(cell.address), cell.address, SIGNAL)
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
-    cell.actor = cell.handle = cell.context = cell.ending = None
+    cell.actor = cell.handle = cell.context = cell.ending = cell.failures = None
     if not runtime.cells and not runtime.leaving:
         (runtime.on_shutdown if runtime.ending else runtime.on_empty)()
     return False

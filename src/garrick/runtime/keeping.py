@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from garrick.errors import GarrickError
 from garrick.runtime.cell import Cell
 from garrick.runtime.signals import Forget, Keep, Spawn
-from garrick.supervision import Restart
+from garrick.supervision import outliving
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 def keep(runtime: Runtime, cell: Cell) -> GarrickError | None:
     """The actor runs: let the admin know how to make it again, if it wants that; what stands in the way."""
-    policy = cell.spec.supervision
-    if runtime.seal is None or not isinstance(policy, Restart) or not policy.on_loss:
+    if runtime.seal is None or cell.spec.supervision is None:
+        return None
+    policy = outliving(cell.spec.supervision)
+    if policy is None:
         return None
     try:
         spawn = runtime.seal(cell.address, Spawn(cell.spec, cell.parent), cell.parent, SIGNAL)
@@ -35,6 +37,5 @@ def keep(runtime: Runtime, cell: Cell) -> GarrickError | None:
 
 def forget(runtime: Runtime, cell: Cell) -> None:
     """The end of the actor begins: what dies while it is stopped must not come back."""
-    policy = cell.spec.supervision
-    if runtime.seal is not None and isinstance(policy, Restart) and policy.on_loss:
+    if runtime.seal is not None and cell.spec.supervision is not None and outliving(cell.spec.supervision):
         runtime.route(runtime.admin, Forget(cell.address), runtime.address, SIGNAL)

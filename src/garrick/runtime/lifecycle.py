@@ -9,7 +9,10 @@ then return at once without touching the runtime (the rest happens when the step
     starting ──► running ──► stopping ──► ended
                  │    ▲          ▲
                  ▼    │          │ limit of restarts, Stop
-               restarting ───────┘
+               restarting ───────┤
+                 ▲ │             │
+                 │ ▼             │ the parent ends
+               suspended ────────┘
 """
 
 from __future__ import annotations
@@ -20,11 +23,14 @@ from garrick.actor import Actor
 from garrick.address import Address
 from garrick.errors import BadActorClass, InvalidArgument, NameTaken
 from garrick.messages import ChildExited, Notice, Terminated
-from garrick.runtime import deadlock, ending, supervise
-from garrick.runtime.cell import ENDED, RUNNING, STOPPING, Cell
+from garrick.runtime import deadlock, ending, groups, supervise
+from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.reports import gone
 from garrick.runtime.signals import (
     Chase,
+    Escalated,
+    GroupFailed,
+    GroupVerdict,
     NameAnswer,
     NameClaim,
     NameReleased,
@@ -34,10 +40,10 @@ from garrick.runtime.signals import (
     Stop,
     Told,
     Unwatch,
+    Verdict,
     Watch,
 )
-from garrick.supervision import Restart, Resume
-from garrick.supervision import Stop as StopPolicy
+from garrick.supervision import checked
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
 
 if TYPE_CHECKING:
@@ -48,8 +54,8 @@ if TYPE_CHECKING:
 # --- starting ------------------------------------------------------------------------------------------------------------
 
 
-def check_spec(spec: Spec) -> None:
-    """Refuse at once what can never be an actor.
+def check_spec(spec: Spec, *, top_level: bool = False) -> None:
+    """Refuse at once what can never be an actor; a mapping of policies is copied.
 
     Raises:
         BadActorClass: neither an actor class nor the name of one.
@@ -63,10 +69,7 @@ def check_spec(spec: Spec) -> None:
         raise BadActorClass(f"{cls!r} is no subclass of garrick.Actor")
     if spec.name is not None and not (isinstance(spec.name, str) and spec.name):
         raise InvalidArgument(f"name={spec.name!r} is no name", hint="a text that is not empty, or None")
-    if spec.supervision is not None and not isinstance(spec.supervision, (Restart, Resume, StopPolicy)):
-        raise InvalidArgument(
-            f"supervision={spec.supervision!r} is no policy", hint="give Restart(...), Resume() or Stop()"
-        )
+    spec.supervision = checked(spec.supervision, top_level=top_level)
     if spec.isolation not in ("shared", "thread", "process"):
         raise InvalidArgument(
             f"isolation={spec.isolation!r} is not possible", hint="give 'shared', 'thread' or 'process'"
@@ -136,17 +139,21 @@ def _tick_now(timer: Timer) -> bool:
 # --- signals -----------------------------------------------------------------------------------------------------------------
 
 
+def at_once(cell: Cell, signal: Signal) -> bool:
+    """Whether a signal does not wait behind what is in the mailbox."""
+    if isinstance(signal, Stop):
+        return not signal.drain or cell.state == SUSPENDED
+    if isinstance(signal, Escalated):
+        return cell.state in (RESTARTING, SUSPENDED)
+    return isinstance(signal, (Watch, Unwatch, Chase, Verdict, GroupFailed, GroupVerdict))
+
+
 def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
     """One signal for one actor."""
     if isinstance(signal, Told):
         return _tell(runtime, cell, signal.notice)
     if isinstance(signal, Stop):
-        if cell.state == ENDED:
-            signal_to_nobody(runtime, cell.address, signal, "stopped")
-            return False
-        if signal.notify is not None:
-            cell.stop_notify = [*(cell.stop_notify or ()), signal.notify]
-        return ending.begin_stop(runtime, cell, signal.reason, None)
+        return _stop(runtime, cell, signal)
     if isinstance(signal, Watch):
         if cell.state == ENDED:
             signal_to_nobody(runtime, cell.address, signal, runtime.tombstones.get(cell.address.serial, "unknown"))
@@ -156,10 +163,39 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
         cell.watchers[signal.watcher] = None
     elif isinstance(signal, Chase):
         deadlock.chase(runtime, cell, signal)
+    elif isinstance(signal, Escalated):
+        return supervise.escalated(runtime, cell, signal)
+    elif isinstance(signal, Verdict):
+        return supervise.verdict(runtime, cell, signal)
+    elif isinstance(signal, GroupFailed):
+        groups.member_failed(runtime, cell, signal)
+    elif isinstance(signal, GroupVerdict):
+        return supervise.group_verdict(runtime, cell, signal)
     elif isinstance(signal, Unwatch):
         if cell.watchers is not None:
             cell.watchers.pop(signal.watcher, None)
     return False
+
+
+def _stop(runtime: Runtime, cell: Cell, signal: Stop) -> bool:
+    if cell.state == ENDED:
+        signal_to_nobody(runtime, cell.address, signal, "stopped")
+        return False
+    if signal.notify is not None:
+        cell.stop_notify = [*(cell.stop_notify or ()), signal.notify]
+    reason, error = signal.reason, None
+    failures = cell.failures
+    if cell.state == SUSPENDED:
+        if reason == "stopped" and failures is not None:
+            reason, error = "failed", failures.error  # which is how it ends: nobody let it go on
+    elif not signal.drain and cell.state != STOPPING:
+        waiting = failures is not None and failures.waiting
+        if cell.state == STARTING or (cell.busy and not waiting):
+            cell.stop_asked = AT_ONCE
+            return False
+        if waiting:
+            cell.actor = None  # it has heard `restarting`
+    return ending.begin_stop(runtime, cell, reason, error, drain=signal.drain)
 
 
 def signal_to_nobody(runtime: Runtime, target: Address[Any], signal: Any, reason: str) -> None:
@@ -168,6 +204,8 @@ def signal_to_nobody(runtime: Runtime, target: Address[Any], signal: Any, reason
         runtime.route(signal.watcher, Told(Terminated(target, reason)), target, SIGNAL)
     elif isinstance(signal, Stop) and signal.notify is not None:
         runtime.route(signal.notify, None, target, REPLY)
+    elif isinstance(signal, (Escalated, GroupFailed)):
+        runtime.route(signal.child, Stop(reason="parent lost"), target, SIGNAL)
     elif isinstance(signal, Spawn):
         spawn_refused(runtime, target, signal, reason)
 

@@ -26,7 +26,6 @@ from garrick.runtime import ending, lifecycle, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.signals import (
-    Chase,
     Signal,
     Spawn,
     Spec,
@@ -143,6 +142,15 @@ class Runtime:
         self.append((self.control, action, argument))
         if self.idle:
             self.scheduler.wake()
+
+    def post_signal(self, cell: Cell, signal: Signal, sender: Address[Any] | None) -> None:
+        """Let the holder take a signal for an actor of this process, in order with what was sent before; any thread."""
+        if isinstance(signal, Stop) and not signal.drain:  # it overtakes what waits in the lane
+            self.lane.appendleft((self.control, self.signal, (cell, signal, sender)))
+            if self.idle:
+                self.scheduler.wake()
+        else:
+            self.post(self.signal, (cell, signal, sender))
 
     def wake(self) -> None:
         """Something was appended while the holder was idle."""
@@ -295,7 +303,7 @@ class Runtime:
         if cell is not None:
             runtime = cell.runtime
             if kind == SIGNAL:
-                runtime.post(runtime.signal, (cell, message, sender))
+                runtime.post_signal(cell, message, sender)
             else:
                 runtime.append((cell, message, sender))
                 if runtime.idle:
@@ -357,7 +365,7 @@ class Runtime:
             return
         target._cell = cell
         if kind == SIGNAL:
-            self.post(self.signal, (cell, message, sender))
+            self.post_signal(cell, message, sender)
         else:
             self.append((cell, message, sender))
             if self.idle:
@@ -513,7 +521,7 @@ class Runtime:
         Raises:
             BadActorClass: ``spec.actor_class`` can't be an actor class.
         """
-        lifecycle.check_spec(spec)
+        lifecycle.check_spec(spec, top_level=parent.serial == 0)
         refusal: GarrickError | None = None
         system, process = self.system, self.number
         try:
@@ -597,7 +605,7 @@ class Runtime:
     def signal(self, argument: tuple[Cell, Signal, Address[Any] | None]) -> bool:
         """A signal for an actor of this process, in order with its messages; holder only."""
         cell, signal, _sender = argument
-        if isinstance(signal, (Watch, Unwatch, Chase)) or cell.state in (STOPPING, ENDED) or cell.queue is None:
+        if cell.queue is None or cell.state in (STOPPING, ENDED) or lifecycle.at_once(cell, signal):
             return lifecycle.on_signal(self, cell, signal)
         self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
         if cell.state == RESTARTING and isinstance(signal, Stop):

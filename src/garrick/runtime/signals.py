@@ -54,10 +54,14 @@ class Started(Signal):
 
 @dataclass
 class Stop(Signal):
-    """End the actor after the messages that came before this signal; ``notify`` learns when it is done."""
+    """End the actor after the messages that came before this signal; ``notify`` learns when it is done.
+
+    Without ``drain`` it ends after the message that it handles now, its children likewise; what waits are dead letters.
+    """
 
     reason: str = "stopped"
     notify: Address[Any] | None = None
+    drain: bool = True
 
 
 @dataclass
@@ -72,6 +76,43 @@ class Unwatch(Signal):
     """Undo Watch."""
 
     watcher: Address[Any]
+
+
+@dataclass
+class Escalated(Signal):
+    """To a parent: its child failed, is suspended, and leaves the decision to the parent's policy. ``error`` can travel."""
+
+    child: Address[Any]
+    error: BaseException
+
+
+@dataclass
+class Verdict(Signal):
+    """The answer to `Escalated`: go on, or be made again; none comes when the parent ends, and with it all its children."""
+
+    restart: bool
+
+
+@dataclass
+class GroupFailed(Signal):
+    """To a parent: its child failed, is suspended, and wants all of its group to restart (``Restart(all_for_one=True)``).
+
+    ``epoch`` is the last `GroupVerdict` that the child had heard of when it failed.
+    """
+
+    child: Address[Any]
+    policy: Any
+    epoch: int
+    error: BaseException
+
+
+@dataclass
+class GroupVerdict(Signal):
+    """To every child of a parent: those of the group restart after ``delay`` seconds, or stop as failed when it is None."""
+
+    epoch: int
+    delay: float | None
+    error: BaseException
 
 
 @dataclass

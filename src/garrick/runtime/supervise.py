@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from garrick.actor import Actor
 from garrick.address import ReplyAddress
-from garrick.errors import BadActorClass, NoCapableSystem
+from garrick.errors import BadActorClass, GarrickError, NoCapableSystem
 from garrick.messages import Notice, Poisoned
 from garrick.requirements import is_demanding, missing, requirements_of
 from garrick.runtime import load
-from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STARTING, Cell
+from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.ending import begin_stop
+from garrick.runtime.failures import failures_of, signals_in
+from garrick.runtime.groups import delay
 from garrick.runtime.keeping import keep
-from garrick.runtime.reports import describe, handler_failed
-from garrick.runtime.signals import Started, Told
-from garrick.supervision import Restart, Restarts, Resume, Stop
+from garrick.runtime.reports import class_name, describe, handler_failed, sendable
+from garrick.runtime.signals import Escalated, GroupFailed, GroupVerdict, Started, Told, Verdict
+from garrick.runtime.signals import Stop as SignalStop
+from garrick.supervision import Escalate, Policy, Restart, Resume, Stop, choose, in_group
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ def resolve_class(named: Any) -> type[Actor]:
 def _construct(cell: Cell, _context: Any) -> Actor:
     spec = cell.spec
     cls = resolve_class(spec.actor_class)
-    if cell.state == STARTING and is_demanding(cls, spec.requires):
+    if cell.actor is None and is_demanding(cls, spec.requires):
         _check_fit(cell, cls)
     actor = cls.__new__(cls)
     actor._cell = cell
@@ -90,7 +94,7 @@ def _check_fit(cell: Cell, cls: type[Actor]) -> None:
 
 def _constructed(runtime: Runtime, cell: Cell, context: Any, actor: Any, error: BaseException | None) -> bool:
     if error is not None:
-        return _start_failed(runtime, cell, error)
+        return _make_failed(runtime, cell, error)
     cell.actor = actor
     cls = type(actor)
     cell.handle = actor.receive
@@ -104,15 +108,27 @@ def _call_started(cell: Cell, _context: Any) -> Any:
     return cell.actor.started()
 
 
-def _start_failed(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
-    # There is no instance that `stopping` could be called on, but children and timers that the constructor has made.
+def _make_failed(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
+    # There is no instance that any hook could be called on, but children and timers that the constructor has made.
     cell.actor = None
-    return begin_stop(runtime, cell, "refused" if isinstance(error, NoCapableSystem) else "failed", error)
+    if cell.state != RESTARTING:
+        return begin_stop(runtime, cell, "refused" if isinstance(error, NoCapableSystem) else "failed", error)
+    # What the constructor needs may be away for a while, which is what the back-off is for: one failure more.
+    log.warning("%s could not be made again: %s (%s)", class_name(cell), describe(error), cell.address)
+    kept = failures_of(cell).kept
+    for child in tuple(cell.children or ()):
+        if child not in kept:
+            runtime.route(child, SignalStop(), cell.address, SIGNAL)
+    if isinstance(error, NoCapableSystem):
+        return begin_stop(runtime, cell, "capability lost", error)
+    if cell.stop_asked or _stop_waits(runtime, cell):
+        return begin_stop(runtime, cell, "failed", error)
+    return _decide(runtime, cell, error, WITHOUT_ASKER)
 
 
 def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: BaseException | None) -> bool:
     if error is not None:
-        return _start_failed(runtime, cell, error)
+        return _make_failed(runtime, cell, error)
     first = cell.state != RESTARTING
     cell.state = RUNNING
     if first and not runtime.load_due:
@@ -126,8 +142,10 @@ def _running(runtime: Runtime, cell: Cell, _context: Any, _result: Any, error: B
     if first and cell.notify is not None:
         runtime.route(cell.notify, Started(cell.address), cell.address, REPLY)
         cell.notify = None
+    if cell.failures is not None:
+        _settle_escalated(runtime, cell, restart=True)
     if cell.stop_asked:
-        return begin_stop(runtime, cell, "stopped", None)
+        return _stop_as_asked(runtime, cell)
     runtime.unbusy(cell)
     return False
 
@@ -140,7 +158,7 @@ def handled(runtime: Runtime, cell: Cell, envelope: Any, _result: Any, error: Ba
     if error is not None:
         return fail(runtime, cell, envelope, error)
     if cell.stop_asked:
-        return begin_stop(runtime, cell, "stopped", None)
+        return _stop_as_asked(runtime, cell)
     return False
 
 
@@ -166,32 +184,176 @@ def fail(runtime: Runtime, cell: Cell, envelope: Any, error: BaseException) -> b
                 runtime.route(sender, handler_failed(text, error), cell.address, FAILURE)
         elif sender is not None:
             runtime.route(sender, Told(Poisoned(message, error, cell.address)), cell.address, SIGNAL)
-    policy = cell.spec.supervision or (WITH_ASKER if asked else WITHOUT_ASKER)
+    if cell.state != RUNNING:
+        return False  # decided already
+    return _decide(runtime, cell, error, WITH_ASKER if asked else WITHOUT_ASKER)
+
+
+def _stop_as_asked(runtime: Runtime, cell: Cell) -> bool:
+    return begin_stop(runtime, cell, "stopped", None, drain=cell.stop_asked != AT_ONCE)
+
+
+def _decide(runtime: Runtime, cell: Cell, error: BaseException, default: Policy) -> bool:
+    """Apply the policy of an actor to a failure: of a handler, of the instance that was to replace a failed one, or of a child."""
+    policy = choose(cell.spec.supervision, error, default)
     if isinstance(error, SystemExit) or isinstance(policy, Stop):
         return begin_stop(runtime, cell, "failed", error)
+    if cell.stop_asked:
+        return _stop_as_asked(runtime, cell)
+    if cell.failures is not None and cell.failures.due is not None:
+        return _with_group(runtime, cell, error)
+    if isinstance(policy, Escalate):
+        return _escalate(runtime, cell, error)
     if isinstance(policy, Resume):
-        return begin_stop(runtime, cell, "stopped", None) if cell.stop_asked else False
-    return _restart(runtime, cell, policy, error)
+        if cell.actor is not None:
+            return _resume(runtime, cell)
+        policy = WITHOUT_ASKER  # there is no instance to go on with
+    if policy.all_for_one:
+        return _report_to_group(runtime, cell, policy, error)
+    attempt = failures_of(cell).intensity.allow(policy, runtime.clock.now())
+    if attempt == 0:
+        return begin_stop(runtime, cell, "failed", error)
+    return _renew(runtime, cell, error, delay(runtime, policy.backoff, attempt))
+
+
+def _resume(runtime: Runtime, cell: Cell) -> bool:
+    if cell.failures is not None:
+        _settle_escalated(runtime, cell, restart=False)
+    if cell.stop_asked:
+        return _stop_as_asked(runtime, cell)
+    if cell.state == SUSPENDED:
+        cell.state = RUNNING
+        runtime.unbusy(cell)
+    return False
+
+
+# --- left to the parent ----------------------------------------------------------------------------------------------------
+
+
+def _suspend(cell: Cell, error: BaseException) -> None:
+    cell.state = SUSPENDED
+    cell.hold()
+    failures_of(cell).error = error
+
+
+def _escalate(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
+    parent = cell.parent
+    if parent.serial == 0:
+        log.error(
+            "%s (%s) stops: it escalates, and nobody is above it: %s", class_name(cell), cell.address, describe(error)
+        )
+        return begin_stop(runtime, cell, "failed", error)
+    _suspend(cell, error)
+    _gather_escalated(runtime, cell)
+    near = parent._cell is not None and parent._cell.runtime is runtime
+    runtime.route(parent, Escalated(cell.address, error if near else _portable(error)), cell.address, SIGNAL)
+    return False
+
+
+def escalated(runtime: Runtime, cell: Cell, signal: Escalated) -> bool:
+    """A child is suspended and leaves the decision to this actor."""
+    if signal.child not in (cell.children or ()) or cell.state not in (RUNNING, RESTARTING, SUSPENDED):
+        return False
+    failures_of(cell).escalated.append(signal.child)
+    if cell.state != RUNNING:
+        return False  # what becomes of the actor becomes of the child, too
+    text = f"{class_name(cell)} has the failure of its child {signal.child}: {describe(signal.error)}"
+    log.warning("%s (%s)", text, cell.address)
+    return _decide(runtime, cell, signal.error, WITHOUT_ASKER)
+
+
+def _gather_escalated(runtime: Runtime, cell: Cell) -> None:
+    """Children whose escalation waits in the mailbox share what becomes of the actor now: one cause should not count many times."""
+    queue, control = cell.queue, runtime.control
+    for item in [item for item in queue if item[0] is control and type(item[2]) is tuple]:
+        signal = item[2][1]
+        if isinstance(signal, Escalated):
+            queue.remove(item)
+            escalated(runtime, cell, signal)
+
+
+def _settle_escalated(runtime: Runtime, cell: Cell, *, restart: bool) -> None:
+    failures = failures_of(cell)
+    children, failures.escalated = failures.escalated, []
+    for child in children:
+        runtime.route(child, Verdict(restart), cell.address, SIGNAL)
+
+
+def verdict(runtime: Runtime, cell: Cell, signal: Verdict) -> bool:
+    """The parent has decided about the failure that this actor escalated."""
+    if cell.state != SUSPENDED:
+        return False
+    error = failures_of(cell).error
+    assert error is not None
+    if signal.restart:
+        return _renew(runtime, cell, error, 0.0)
+    if cell.actor is None:
+        return begin_stop(runtime, cell, "failed", error)  # there is no instance to go on with
+    return _resume(runtime, cell)
+
+
+def _report_to_group(runtime: Runtime, cell: Cell, policy: Restart, error: BaseException) -> bool:
+    _suspend(cell, error)
+    failed = GroupFailed(cell.address, policy, failures_of(cell).epoch, _portable(error))
+    runtime.route(cell.parent, failed, cell.address, SIGNAL)
+    return False
+
+
+def group_verdict(runtime: Runtime, cell: Cell, signal: GroupVerdict) -> bool:
+    """A sibling has failed, or this actor, and the group restarts or stops."""
+    if not in_group(cell.spec.supervision):
+        return False
+    failures = failures_of(cell)
+    if signal.epoch <= failures.epoch:
+        return False
+    failures.epoch = signal.epoch
+    if signal.delay is not None and cell.state in (STARTING, RESTARTING):
+        return False  # it is as good as new
+    failures.due = signal
+    if cell.state == SUSPENDED or failures.waiting or (cell.state == RUNNING and not cell.busy):
+        return group_due(cell)
+    if cell.queue is None:
+        cell.queue = deque()
+    cell.queue.appendleft((runtime.control, group_due, cell))
+    return False
+
+
+def group_due(cell: Cell) -> bool:
+    """The message is over that was being handled when the verdict over the group came."""
+    failures = failures_of(cell)
+    if failures.due is None or cell.state in (STARTING, STOPPING, ENDED):
+        return False
+    error = failures.error if cell.state == SUSPENDED else None
+    return _with_group(cell.runtime, cell, error or failures.due.error)
+
+
+def _with_group(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
+    failures = failures_of(cell)
+    signal, failures.due = failures.due, None
+    assert signal is not None
+    if signal.delay is not None:
+        return _renew(runtime, cell, error, signal.delay)
+    if cell.state == RESTARTING:
+        cell.actor = None  # it has heard `restarting`
+    return begin_stop(runtime, cell, "failed", error)
+
+
+def _portable(error: BaseException) -> BaseException:
+    return sendable(error) or GarrickError(describe(error))
 
 
 # --- restarting ------------------------------------------------------------------------------------------------------------
 
 
-def _restart(runtime: Runtime, cell: Cell, policy: Restart, error: BaseException) -> bool:
-    if cell.restarts is None:
-        cell.restarts = Restarts()
-    attempt = cell.restarts.allow(policy, runtime.clock.now())
-    if attempt == 0:
-        return begin_stop(runtime, cell, "failed", error)
+def _renew(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> bool:
+    """Replace the instance after ``delay`` seconds."""
     cell.state = RESTARTING
     cell.hold()
+    _gather_escalated(runtime, cell)
     for timer in tuple(cell.timers or ()):
         if not timer.keep:
             timer.cancel()
-    delay = 0.0
-    if policy.backoff is not None:
-        delay = policy.backoff.delay(attempt, runtime.random.stream("backoff").random())
-    if type(cell.actor).restarting is not Actor.restarting:
+    if cell.actor is not None and type(cell.actor).restarting is not Actor.restarting:
         return runtime.run_step(cell, _call_restarting, (error, delay), _await_backoff)
     return _await_backoff(runtime, cell, (error, delay), None, None)
 
@@ -206,18 +368,39 @@ def _await_backoff(
     if error is not None:
         log.warning("restarting() of %s failed: %s", cell.address, describe(error))
     cell.hold()
-    assert cell.restarts is not None
-    cell.restarts.waiting = True
-    if context[1] <= 0:
+    failures = failures_of(cell)
+    if cell.stop_asked == AT_ONCE:
+        cell.actor = None  # it has heard `restarting`
+        return _stop_as_asked(runtime, cell)
+    if failures.due is not None:  # while its own hook ran, the group has come to its limit
+        cell.actor = None
+        return _with_group(runtime, cell, failures.due.error)
+    failures.waiting = True
+    failures.backoff += 1
+    if context[1] <= 0 or cell.stop_asked or _stop_waits(runtime, cell):
         return again(runtime, cell)
-    runtime.timers.arm(runtime.clock.now() + context[1], lambda: runtime.post(lambda _: again(runtime, cell), None))
+    number = failures.backoff
+    runtime.timers.arm(
+        runtime.clock.now() + context[1], lambda: runtime.post(lambda _: _backoff_over(runtime, cell, number), None)
+    )
     return False
+
+
+def _backoff_over(runtime: Runtime, cell: Cell, number: int) -> bool:
+    return again(runtime, cell) if cell.failures is not None and cell.failures.backoff == number else False
 
 
 def again(runtime: Runtime, cell: Cell) -> bool:
     """End the back-off of an actor, if it is in one: make the new instance."""
-    if cell.state != RESTARTING or cell.restarts is None or not cell.restarts.waiting:
+    failures = cell.failures
+    if cell.state != RESTARTING or failures is None or not failures.waiting:
         return False
-    cell.restarts.waiting = False
+    failures.waiting = False
+    failures.kept = frozenset(cell.children or ())
     cell.busy = False
     return make(runtime, cell)
+
+
+def _stop_waits(runtime: Runtime, cell: Cell) -> bool:
+    """Whether the actor is to end anyway: nobody waits for the end of its back-off."""
+    return any(isinstance(signal, SignalStop) for signal in signals_in(runtime, cell))

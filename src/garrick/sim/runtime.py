@@ -39,6 +39,11 @@ class Lane(deque[Any]):
         super().append(envelope)
         self._put(self)
 
+    def appendleft(self, envelope: Any) -> None:
+        """Any thread."""
+        super().appendleft(envelope)
+        self._put(self)
+
     def step(self) -> None:
         """See Channel."""
         self._runtime.dispatch(self.popleft())

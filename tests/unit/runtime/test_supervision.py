@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from garrick.errors import BadActorClass, InvalidArgument
 from garrick.runtime.lifecycle import check_spec
 from garrick.runtime.signals import Spec
-from garrick.supervision import Backoff, Restart, Restarts, Resume, Stop
+from garrick.supervision import Backoff, Intensity, Restart, Resume, Stop
 from tests.conformance.actors import Echo
 
 
@@ -27,19 +27,19 @@ def test_jitter_stays_within_its_share(attempt: int, random: float, jitter: floa
 
 
 def test_so_many_restarts_are_allowed_in_the_window() -> None:
-    restarts, policy = Restarts(), Restart(max=3, within=60)
+    restarts, policy = Intensity(), Restart(max=3, within=60)
     assert [restarts.allow(policy, now) for now in (0, 1, 2, 3, 59)] == [1, 2, 3, 0, 0]
     assert restarts.allow(policy, 60) == 3, "the first one is forgotten; two are still counted"
     assert restarts.allow(policy, 1000) == 1
 
 
 def test_none_is_allowed_when_max_is_zero() -> None:
-    assert Restarts().allow(Restart(max=0), 5.0) == 0
+    assert Intensity().allow(Restart(max=0), 5.0) == 0
 
 
 @given(st.lists(st.floats(0, 30), max_size=40), st.integers(0, 5), st.floats(1, 60))
 def test_never_more_than_max_within_any_window(gaps: list[float], limit: int, within: float) -> None:
-    restarts, policy, now = Restarts(), Restart(max=limit, within=within), 0.0
+    restarts, policy, now = Intensity(), Restart(max=limit, within=within), 0.0
     granted: list[float] = []
     for gap in gaps:
         now += gap
