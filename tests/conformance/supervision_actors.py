@@ -103,6 +103,7 @@ class Member(Actor):
 
     @on
     def boom_at_gate(self, message: RaiseAtGate) -> None:
+        self.tell("waiting")
         message.gate.wait()
         raise message.error
 

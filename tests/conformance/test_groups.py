@@ -77,6 +77,7 @@ class Grouped:
         members = [family.child(name, ONCE) for name in ("one", "two", "three")]
         for member in members:
             system.send(member, RaiseAtGate(gate, BOOM.error))
+        family.told(one=["waiting"], two=["waiting"], three=["waiting"])
         gate.open()
         family.told(one=RENEWED, two=RENEWED, three=RENEWED)
         assert [system.ask(member, 1) for member in members] == [1, 1, 1]
