@@ -60,6 +60,12 @@ class Victim(Actor):
         time.sleep(seconds)
         return "slept"
 
+    def compute(self, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+        return "computed"
+
     def limit_memory(self, more: int) -> int:
         pages = int(open("/proc/self/statm").read().split()[0])  # noqa: SIM115
         limit = pages * resource.getpagesize() + more

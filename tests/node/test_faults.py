@@ -138,6 +138,46 @@ def test_a_frozen_worker_loses_nothing() -> None:
         assert system.ask(counter, "count") == (20_000, 0)
 
 
+def suspicion(system: ActorSystem, number: int) -> float | None:
+    """For how long a process has been suspect."""
+    found: float | None = next(p["suspect"] for p in system.status(10)["processes"] if p["number"] == number)
+    return found
+
+
+def test_a_frozen_worker_is_suspect_and_not_dead() -> None:
+    with ActorSystem(name="a", workers=2) as system:
+        victims = [system.spawn(Victim) for _ in range(2)]
+        frozen, other = victims
+        assert frozen.process != other.process
+        process = psutil.Process(system.ask(frozen, Do("pid")))
+        process.suspend()
+        try:
+            wait_until(lambda: suspicion(system, frozen.process) is not None, 10)
+            assert suspicion(system, other.process) is None
+            # Nothing that has a choice goes there, and what is for it waits.
+            fresh = [system.spawn(Victim) for _ in range(4)]
+            assert {victim.process for victim in fresh} == {other.process}
+            reply = system._runtime.ask(frozen, "waited", 30)
+        finally:
+            process.resume()
+        assert reply.result() == "waited"
+        wait_until(lambda: suspicion(system, frozen.process) is None, 10)
+        again = [system.spawn(Victim) for _ in range(6)]
+        assert frozen.process in {victim.process for victim in again}
+        assert system.ask(frozen, Do("pid")) == process.pid
+
+
+def test_a_dedicated_process_that_computes_is_not_suspect() -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        victim = system.spawn(Victim, isolation="process")
+        reply = system._runtime.ask(victim, Do("compute", 2.0), 30)
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5:
+            assert suspicion(system, victim.process) is None
+            time.sleep(0.1)
+        assert reply.result() == "computed"
+
+
 def test_sys_exit_ends_the_actor_and_not_its_worker() -> None:
     with ActorSystem(name="a", workers=1) as system, system.inbox() as inbox:
         first, second = system.spawn(Victim), system.spawn(Victim)

@@ -56,6 +56,11 @@ def problems(answer: Mapping[str, Any]) -> list[str]:
         label = f"{process['role']} process {process['number']}"
         if process["state"] == "waiting":
             found.append(f"{label} waits to be started again: its predecessors died")
+        elif process.get("suspect") is not None:
+            found.append(
+                f"{label} (pid {process['pid']}) does not answer since {duration(process['suspect'])}:"
+                " its interpreter is blocked, or it is stopped"
+            )
         elif process["state"] == "up" and not process["answered"]:
             found.append(
                 f"{label} (pid {process['pid']}) does not answer: its interpreter is blocked, or it is stopped"
@@ -117,7 +122,7 @@ def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[
             "processes",
             ("process", "role", "state", "pid", "actors", "for"),
             [
-                (p["number"], p["role"], p["state"], p["pid"], p["actors"], duration(p["seconds"]))
+                (p["number"], p["role"], _state(p), p["pid"], p["actors"], duration(p["seconds"]))
                 for p in answer["processes"]
             ],
         ),
@@ -183,6 +188,10 @@ def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[
             ],
         ),
     ]
+
+
+def _state(process: Mapping[str, Any]) -> str:
+    return process["state"] if process.get("suspect") is None else "suspect"
 
 
 def duration(seconds: float) -> str:

@@ -79,7 +79,11 @@ class Host:
         self.loop = asyncio.get_running_loop()
         self.reactor = AsyncioReactor(self.loop)
         self.machine = AdminMachine(
-            config.system, capabilities=config.capabilities, detached=config.detached, now=self.loop.time()
+            config.system,
+            capabilities=config.capabilities,
+            detached=config.detached,
+            now=self.loop.time(),
+            pulse=True,
         )
         self.gateway: Gateway | None = None
         self.ended = asyncio.Event()

@@ -18,7 +18,7 @@ from garrick.messages import Poisoned
 from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
 from garrick.runtime.process import relocate
-from garrick.runtime.signals import ProcessLost, Spawn, Told, View
+from garrick.runtime.signals import Ping, Pong, ProcessLost, Spawn, Told, View
 from garrick.wire.codec import loads
 from garrick.wire.envelope import (
     EXTENDED,
@@ -121,6 +121,9 @@ class Inbound:
         if kind != MESSAGE and target.serial == 0:
             if type(message) is Returned:
                 self.undeliverable(message.envelope, message.reason)
+                return
+            if type(message) is Ping:
+                self.links.post(runtime.admin, Pong(), runtime.address, SIGNAL)
                 return
             self._control(message, sender)
         runtime.deliver(target, kind, message, sender)

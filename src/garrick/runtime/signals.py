@@ -217,6 +217,11 @@ class Load(Signal):
 
 
 @dataclass
+class Pong(Signal):
+    """Answer to `Ping`."""
+
+
+@dataclass
 class DeadLetterNote(Signal):
     """A process reports dead letters: total so far, by reason, and the newest letters for the admin's list."""
 
@@ -283,6 +288,11 @@ class View(Signal):
     """All systems this one may spawn on (its own included), complete."""
 
     systems: dict[str, SystemInfo]
+
+
+@dataclass
+class Ping(Signal):
+    """The admin wants a sign of life; answered with `Pong` by whoever serves the links, whatever the actors do."""
 
 
 @dataclass

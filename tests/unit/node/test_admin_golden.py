@@ -134,6 +134,9 @@ class Script:
             case ["at", seconds]:
                 self.now = float(seconds)
                 return []
+            case ["pulse"]:
+                self.machine = AdminMachine(SYSTEM, capabilities={"db": True}, now=now, pulse=True)
+                return []
             case ["start", count]:
                 return machine.start(int(count), now)
             case ["client", *owner]:
@@ -211,6 +214,7 @@ class Script:
             ),
             "KeptName": lambda n, a: signals.NameClaim(n, full(a)),
             "Forget": lambda a: signals.Forget(full(a)),
+            "Pong": signals.Pong,
             "Nonsense": lambda: "nonsense",
         }
         return self.machine.handle(make[name](*arguments), sender, self.now)

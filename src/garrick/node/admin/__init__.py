@@ -3,7 +3,7 @@
 ``AdminMachine`` gets inputs and returns effects; whoever holds it (the admin process, the calling process of base ``local``, the
 simulator) executes them. Interface::
 
-    machine = AdminMachine(system, capabilities=..., detached=False, now=clock.now())
+    machine = AdminMachine(system, capabilities=..., detached=False, now=clock.now(), pulse=False)
     machine.start(workers, now)                        # StartProcess for workers 1..n
     machine.allot(role, now)                             # a number for a client that attaches (or the one process of ``local``)
     machine.process_joined(number, role, now, pid=None, owner=False)

@@ -19,6 +19,7 @@ from garrick.node.admin.letters import Letters
 from garrick.node.admin.members import Members, TopLevel
 from garrick.node.admin.names import Names
 from garrick.node.admin.processes import Processes, State
+from garrick.node.admin.pulse import Pulse
 from garrick.node.admin.surveys import Surveys
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
@@ -50,7 +51,7 @@ class Ending:
 class Core:
     """Registers and outbox of one admin; see `AdminMachine` for its arguments."""
 
-    def __init__(self, system: str, capabilities: Mapping[str, Any], detached: bool, now: float) -> None:
+    def __init__(self, system: str, capabilities: Mapping[str, Any], detached: bool, now: float, pulse: bool) -> None:
         self.system = system
         self.address: Address[Any] = control(system, 0)
         self.capabilities = dict(capabilities)
@@ -63,6 +64,7 @@ class Core:
         self.members = Members()
         self.top = TopLevel()
         self.surveys = Surveys()
+        self.pulse = Pulse(now, on=pulse)
         self.ending: Ending | None = None
         self.ended = False
         self.out: list[Effect] = []

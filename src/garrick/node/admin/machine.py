@@ -19,7 +19,7 @@ from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
 from garrick.node.admin.moving import give_up, hand_over, rehouse
 from garrick.node.admin.processes import Process, State
-from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, bounce, survey
+from garrick.node.admin.requests import FROM_ANYWHERE, FROM_HERE, bounce, feel_pulse, survey
 from garrick.node.admin.status import status_of
 from garrick.node.admin.surveys import Survey
 from garrick.runtime import signals
@@ -37,12 +37,19 @@ class AdminMachine:
         capabilities: of this system, as known at its start.
         detached: whether the system goes on when its owner ends.
         now: monotonic seconds.
+        pulse: whether processes are asked for signs of life.
     """
 
     def __init__(
-        self, system: str, *, capabilities: Mapping[str, Any] | None = None, detached: bool = False, now: float = 0.0
+        self,
+        system: str,
+        *,
+        capabilities: Mapping[str, Any] | None = None,
+        detached: bool = False,
+        now: float = 0.0,
+        pulse: bool = False,
     ) -> None:
-        self.core = Core(system, capabilities or {}, detached, now)
+        self.core = Core(system, capabilities or {}, detached, now, pulse)
         self._start_failures = 0
         self._any_worker_up = False
 
@@ -57,8 +64,12 @@ class AdminMachine:
         core = self.core
         if core.ended:
             return None
-        last = core.ending.deadline if core.ending is not None else core.processes.next_start()
-        return min((t for t in (core.surveys.deadline(), core.view_due(), last) if t is not None), default=None)
+        others: list[float | None]
+        if core.ending is not None:
+            others = [core.ending.deadline]
+        else:
+            others = [core.processes.next_start(), core.pulse.deadline(core.processes.with_pulse())]
+        return min((t for t in (core.surveys.deadline(), core.view_due(), *others) if t is not None), default=None)
 
     def alive(self, number: int) -> bool:
         """Whether the process is there or on its way."""
@@ -98,6 +109,7 @@ class AdminMachine:
         """Do what is due; to be called when ``now`` has reached `deadline`."""
         if self.core.ending is None:
             self._start_due(now)
+            feel_pulse(self.core, now)
         return self._finish(now)
 
     # --- processes ---------------------------------------------------------------------------------------------------

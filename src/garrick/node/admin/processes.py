@@ -54,6 +54,10 @@ class Process:
     start_at: float = 0.0
     reason: str = ""
     detail: str = ""
+    asked: float | None = None
+    """When it was asked for a sign of life that it still owes."""
+    suspect: float | None = None
+    """Since when it has given none."""
 
 
 @dataclass
@@ -128,6 +132,10 @@ class Processes:
 
     # --- views of the table
 
+    def with_pulse(self) -> list[Process]:
+        """Those that are asked for signs of life: a program may do with its own process what it likes."""
+        return [p for p in self.table.values() if p.state is State.UP and p.role != "client"]
+
     def alive(self, number: int) -> bool:
         """Whether the process is there or on its way: what is sent to it may wait."""
         process = self.table.get(number)
@@ -138,10 +146,11 @@ class Processes:
         return (p for p in sorted(self.table.values(), key=lambda p: p.number) if p.state in states)
 
     def hosts(self) -> tuple[ProcessInfo, ...]:
-        """The processes that anybody may spawn on; if all workers have died those that will replace them."""
+        """The processes that anybody may spawn on: workers that answer, if there are any; if all have died those that will replace them."""
         workers = [p for p in self.in_state(State.WAITING, State.STARTING, State.UP) if p.role == "worker"]
         ready = [p for p in workers if p.state is not State.WAITING]
-        return tuple(ProcessInfo(p.number, p.load) for p in ready or workers)
+        sound = [p for p in ready if p.suspect is None]
+        return tuple(ProcessInfo(p.number, p.load) for p in sound or ready or workers)
 
     def losses(self) -> dict[str, tuple[int, ...]]:
         """All processes that are gone, by reason."""

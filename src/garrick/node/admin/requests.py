@@ -86,6 +86,28 @@ def load(core: Core, message: signals.Load, sender: Sender, now: float) -> None:
         core.view_changed()
 
 
+def feel_pulse(core: Core, now: float) -> None:
+    """Ask for signs of life, and suspect who owes one."""
+    ask, suspects = core.pulse.look(core.processes.with_pulse(), now)
+    for process in ask:
+        core.send(control(core.system, process.number), signals.Ping())
+    for process in suspects:
+        core.report(
+            "warning", f"{process.role} process {process.number} (pid {process.pid}) does not answer: it is suspect"
+        )
+    if suspects:
+        core.send_view(now)
+
+
+def pong(core: Core, message: signals.Pong, sender: Sender, now: float) -> None:
+    """A sign of life."""
+    process = core.processes.table.get(sender.process) if sender is not None else None
+    since = core.pulse.answered(process) if process is not None else None
+    if process is not None and since is not None:
+        core.report("warning", f"{process.role} process {process.number} answers again after {now - since:.1f} s")
+        core.send_view(now)
+
+
 def dead_letters(core: Core, message: signals.DeadLetterNote, sender: Sender, now: float) -> None:
     """A process reports its dead letters."""
     process = core.processes.table.get(sender.process) if sender is not None else None
@@ -189,6 +211,7 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.Forget: forget,
     signals.DeadLetterNote: dead_letters,
     signals.Load: load,
+    signals.Pong: pong,
     signals.SetCapability: set_capability,
     signals.Shutdown: shutdown,
 }

@@ -67,6 +67,7 @@ def _process(process: Process, answered: bool, facts: dict[str, Any], now: float
         "role": process.role,
         "state": process.state.value,
         "seconds": now - process.since,
+        "suspect": None if process.suspect is None else now - process.suspect,
         "pid": process.pid,
         "owner": process.owner,
         "actors": process.load,
