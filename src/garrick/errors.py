@@ -201,6 +201,13 @@ class NoActorContext(GarrickError):
     usual_hint = "actors are made by spawn(...), never by calling the class"
 
 
+class NoSuchActor(GarrickError):
+    """Nobody is known by this name, address or part of one."""
+
+    code = "GAR-2006"
+    usual_hint = "garrick actor ls lists the actors of a system; it may have ended longer ago than is remembered"
+
+
 class NoCapableSystem(GarrickError):
     """No known system satisfies the requirements of the actor."""
 

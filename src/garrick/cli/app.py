@@ -13,7 +13,15 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from garrick.cli import FAILED, NOT_FOUND, OK, REFUSED, TIMED_OUT, USAGE
-from garrick.errors import GarrickError, InvalidArgument, NoSuchSystem, NotAuthorised
+from garrick.errors import (
+    ActorGone,
+    AskTimeout,
+    GarrickError,
+    InvalidArgument,
+    NoSuchActor,
+    NoSuchSystem,
+    NotAuthorised,
+)
 
 app = App(
     name="garrick", help="Actors for Python: look at running systems.", version=lambda: f"garrick {version('garrick')}"
@@ -39,6 +47,99 @@ def status(
     from garrick.cli.status import show
 
     return show(name, output, timeout)
+
+
+Name = Annotated[str | None, Parameter(name=["-s", "--system"])]
+Output = Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])]
+Sort = Literal["mailbox", "address", "class", "name", "state"]
+
+actor = App(name="actor", help="Look at the actors of a running system.")
+app.command(actor)
+
+
+@actor.command(name="ls")
+def actor_ls(
+    *,
+    system: Name = None,
+    of_class: Annotated[str | None, Parameter(name="--class")] = None,
+    state: str | None = None,
+    name: str | None = None,
+    failed: bool = False,
+    sort: Sort = "mailbox",
+    limit: int = 50,
+    output: Output = "table",
+    timeout: float = 5.0,
+) -> int:
+    """List actors, the fullest mailboxes first, and those that failed within the last hour with their reasons.
+
+    Args:
+        system: whose actors; the only running system otherwise.
+        of_class: only of this class: its name with or without its module, or a pattern such as shop.*.
+        state: only in this state: starting, running, busy, waiting, restarting, stopping.
+        name: only of this name, or a pattern such as worker-*.
+        failed: only those that failed within the last hour.
+        sort: by what.
+        limit: how many.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.actor import ls
+
+    filters = {"class": of_class, "state": state, "name": name, "failed": failed}
+    return ls(system, filters, sort=sort, limit=limit, output=output, timeout=timeout)
+
+
+@actor.command(name="tree")
+def actor_tree(
+    address: str | None = None,
+    *,
+    system: Name = None,
+    every: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    output: Output = "table",
+    timeout: float = 5.0,
+) -> int:
+    """Show who spawned whom, over all processes.
+
+    Args:
+        address: only this actor and those below it: its name or address, or an unambiguous part of one.
+        system: whose actors; the only running system otherwise.
+        every: all children; otherwise at most ten of a class below one parent.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.actor import tree
+
+    return tree(address, system, every=every, output=output, timeout=timeout)
+
+
+@actor.command(name="show")
+def actor_show(address: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Show everything that is known of one actor, living or ended: state, mailbox, waits, timers, failures with tracebacks.
+
+    Args:
+        address: its name or address, or an unambiguous part of one.
+        system: whose actor; the only running system otherwise.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.actor import show
+
+    return show(address, system, output=output, timeout=timeout)
+
+
+@actor.command(name="why")
+def actor_why(address: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Explain why an actor is dead, silent or waiting.
+
+    Args:
+        address: its name or address, or an unambiguous part of one.
+        system: whose actor; the only running system otherwise.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.actor import why
+
+    return why(address, system, output=output, timeout=timeout)
 
 
 @app.command
@@ -67,6 +168,16 @@ def explain(error: str) -> int:
     return show_page(error)
 
 
+EXITS = {
+    InvalidArgument.code: USAGE,
+    NoSuchActor.code: NOT_FOUND,
+    AskTimeout.code: TIMED_OUT,
+    ActorGone.code: NOT_FOUND,
+    NotAuthorised.code: REFUSED,
+}
+"""What the code of a refusal by a system means for the exit code."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, and turn errors into exit codes."""
     try:
@@ -75,14 +186,14 @@ def run(arguments: Sequence[str]) -> int:
         return USAGE
     except InvalidArgument as error:
         return _explain(error, USAGE)
-    except NoSuchSystem as error:
+    except (NoSuchSystem, NoSuchActor) as error:
         return _explain(error, NOT_FOUND)
     except NotAuthorised as error:
         return _explain(error, REFUSED)
     except TimeoutError as error:
         return _explain(error, TIMED_OUT)
     except GarrickError as error:
-        return _explain(error, FAILED)
+        return _explain(error, EXITS.get(error.code, FAILED))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -15,6 +15,7 @@ import pickle
 import resource
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from garrick.errors import GarrickError, UndecodableMessage
@@ -40,7 +41,7 @@ from garrick.node.reactor import READ, AsyncioReactor
 from garrick.node.rundir import RunDir
 from garrick.node.salvage import salvage
 from garrick.node.spawner import Spawner
-from garrick.observe.management import SOCKET
+from garrick.observe.management import SOCKET, questions
 from garrick.observe.server import ManagementServer
 from garrick.runtime.signals import SystemInfo
 from garrick.wire.envelope import SIGNAL, Raw, decode, peek
@@ -109,7 +110,9 @@ class Host:
         self._ready = config.credentials is None
         self._early: list[tuple[Hello, socket.socket]] = []
         """Sessions of clients that wait until the system has joined its convention."""
-        self._management = ManagementServer(rundir.path / SOCKET, {"status": lambda _: self.status()})
+        self._management = ManagementServer(
+            rundir.path / SOCKET, {"status": lambda _: self.status(), **questions(self.inspect)}
+        )
         self._ending = False
         self._end: EndSystem | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,13 +165,24 @@ class Host:
 
     async def status(self) -> dict[str, Any]:
         """What is known of the system and its processes, as plain data."""
+        return await self._answer(lambda token: self.machine.status_wanted(token, self.now()))
+
+    async def inspect(self, what: str, params: dict[str, Any]) -> dict[str, Any]:
+        """An operator's question about actors or dead letters (`garrick.node.admin.inspection`).
+
+        Raises:
+            GarrickError: it makes no sense, or what it asks for can't be done.
+        """
+        return await self._answer(lambda token: self.machine.inspect(token, what, params, self.now()))
+
+    async def _answer(self, ask: Callable[[int], list[Effect]]) -> dict[str, Any]:
         token = len(self._answers) + 1
         while token in self._answers:
             token += 1
         future: asyncio.Future[dict[str, Any]] = self.loop.create_future()
         self._answers[token] = future
         try:
-            self.apply(self.machine.status_wanted(token, self.now()))
+            self.apply(ask(token))
             return await future
         finally:
             del self._answers[token]

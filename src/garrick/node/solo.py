@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from garrick.ports import Poller, Waitable
 from garrick.runtime.baton import SERVICE_EVERY, Tenure, _block
 from garrick.runtime.pool import OwnThread, Pool
+from garrick.runtime.signals import Inspect, StatusWanted, SubscribeDeadLetters
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -27,6 +28,8 @@ class Solo:
     def __init__(self, runtime: Runtime, poller: Poller, *, name: str = "garrick") -> None:
         self.runtime = runtime
         runtime.scheduler = self
+        # The thread of the links answers them, while a handler keeps the main thread.
+        runtime.answers_at_once = frozenset({StatusWanted, Inspect, SubscribeDeadLetters})
         self.poller = poller
         self.pool = Pool(name)
         self._stopping = False

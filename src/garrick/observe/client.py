@@ -45,7 +45,8 @@ def request(
         line = _read_line(connection, path)
     answer = json.loads(line)
     if "error" in answer:
-        raise ManagementError(answer["error"]["message"], code=answer["error"]["code"])
+        said = answer["error"]
+        raise ManagementError(said["message"], code=said["code"], hint=said.get("hint"))
     return answer["result"]
 
 

@@ -1,18 +1,20 @@
 """The protocol of the management socket: one JSON object per line, a request and its answer.
 
 Owns the words and their limits. Must not know sockets or what is asked. A request is ``{"method": ..., "params": {...}}``; the
-answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ...}}``. Everything is read-only: no method
+answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ..., "hint": ...}}``. Everything is read-only: no method
 changes a system.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from garrick.errors import GarrickError, InvalidArgument
 
+QUESTIONS = {"actor.find": "find", "actor.list": "list", "actor.show": "show", "deadletter.list": "letters"}
+"""Methods that only look -> what processes are asked for them."""
 SOCKET = "manage.sock"
 """Name of the socket in the run directory."""
 MAX_REQUEST = 64 * 1024
@@ -20,6 +22,17 @@ MAX_REQUEST = 64 * 1024
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of the longest answer."""
 _HINT = "use the `garrick` command, or garrick.observe.client"
+
+
+def questions(
+    inspect: Callable[[str, dict[str, Any]], Awaitable[Any]],
+) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
+    """The methods of `QUESTIONS`, for a server, all answered by one function of what is asked and its parameters."""
+
+    def method(what: str) -> Callable[[dict[str, Any]], Awaitable[Any]]:
+        return lambda params: inspect(what, params)
+
+    return {name: method(what) for name, what in QUESTIONS.items()}
 
 
 def encode_request(method: str, params: Mapping[str, Any] | None = None) -> bytes:
@@ -54,7 +67,10 @@ def encode_error(error: BaseException) -> bytes:
     """The line of an answer that says why there is no result."""
     code = error.code if isinstance(error, GarrickError) else "GAR-0000"
     text = str(error.args[0]) if error.args else type(error).__name__
-    return json.dumps({"error": {"code": code, "message": text}}).encode() + b"\n"
+    said: dict[str, Any] = {"code": code, "message": text}
+    if isinstance(error, GarrickError) and error.hint:
+        said["hint"] = error.hint
+    return json.dumps({"error": said}).encode() + b"\n"
 
 
 def plain(value: Any) -> Any:

@@ -109,6 +109,7 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     if len(runtime.tombstones) > TOMBSTONES:
         runtime.tombstones.popitem(last=False)
     detail = describe(error) if error is not None else ""
+    runtime.history.ended(cell, runtime.clock.now(), reason, detail)
     if cell.executor is not None:
         cell.executor.retire(cell)
     for item in waiting or ():

@@ -6,7 +6,6 @@ Every function runs on the holder of the baton; those that may run user code ret
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
 from garrick.runtime import lifecycle, reports
 from garrick.runtime.cell import ENDED, STATES, STOPPING, Cell
+from garrick.runtime.inspection import class_text, inspect, waiting_in_lane
 from garrick.runtime.signals import (
+    Inspect,
     NameAnswer,
     ProcessLost,
     Shutdown,
@@ -64,6 +65,9 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
     elif isinstance(message, StatusWanted):
         if sender is not None:
             runtime.route(sender, status(runtime), runtime.address, REPLY)
+    elif isinstance(message, Inspect):
+        if sender is not None:
+            inspect(runtime, message, sender)
     elif isinstance(message, Shutdown):
         shutdown(runtime, message.grace, sender)
     elif isinstance(message, Told):
@@ -188,25 +192,23 @@ def abandon(runtime: Runtime) -> list[str]:
 
 def cell_class(cell: Cell) -> str:
     """The class of a cell's actor as text."""
-    cls = cell.spec.actor_class if cell.actor is None else type(cell.actor)
-    if isinstance(cls, str):
-        return cls
-    # The program's main file has a private name in other processes (garrick.node.mainmodule); people know it by the usual one.
-    module = "__main__" if cls.__module__.startswith("__garrick_main_") else cls.__module__
-    return f"{module}.{cls.__qualname__}"
+    return class_text(cell.spec.actor_class if cell.actor is None else type(cell.actor))
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
     """What is known in this process: actors, mailboxes, dead letters. Plain data; lists are bounded."""
-    waiting: Counter[int] = Counter()
-    for envelope in list(runtime.lane):
-        if envelope[0] is not runtime.control:
-            waiting[id(envelope[0])] += 1
+    waiting = waiting_in_lane(runtime)
     actors: list[dict[str, Any]] = []
-    mailbox = len(runtime.lane)
-    for cell in list(runtime.cells.values())[:1000]:
-        queued = len(cell.queue) if cell.queue is not None and cell.state != ENDED else 0
-        mailbox += queued
+    mailbox, most, fullest = len(runtime.lane), 0, None
+    cells = [cell for cell in list(runtime.cells.values()) if cell.state != ENDED]
+    for cell in cells:
+        if cell.queue or waiting:
+            queued = len(cell.queue) if cell.queue is not None else 0
+            mailbox += queued
+            if queued + waiting[id(cell)] > most:
+                most, fullest = queued + waiting[id(cell)], cell
+    for cell in cells[:1000]:
+        queued = len(cell.queue) if cell.queue is not None else 0
         actors.append(
             {
                 "address": str(cell.address),
@@ -228,13 +230,16 @@ def status(runtime: Runtime) -> dict[str, Any]:
             if letter.sender is None
             else ("ask" if isinstance(letter.sender, ReplyAddress) else str(letter.sender)),
         }
-        for letter in list(runtime.dead_letters)[-20:]
+        for letter in [kept.letter for kept in tuple(runtime.history.letters)[-20:]]
     ]
     return {
         "process": runtime.number,
         "actors": len(runtime.cells),
         "actor_list": actors,
         "mailbox": mailbox,
+        "mailbox_max": None
+        if fullest is None
+        else {"address": str(fullest.address), "class": cell_class(fullest), "mailbox": most},
         "asks": len(runtime.slots),
         "timers": len(runtime.timers),
         "dead_letters": dict(runtime.dead_letter_count),

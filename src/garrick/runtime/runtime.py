@@ -25,6 +25,7 @@ from garrick.reply import Reply
 from garrick.runtime import ending, lifecycle, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
+from garrick.runtime.history import History
 from garrick.runtime.signals import (
     Signal,
     Spawn,
@@ -111,6 +112,8 @@ class Runtime:
         """Makes the envelope of a message that somebody else will send; None where no process can be lost without the others."""
         self.moved: dict[Address[Any], int] = {}
         """Actors of this system that were made again in another process than their addresses say, and where."""
+        self.answers_at_once: frozenset[type] = frozenset()
+        """Signals to the process that the delivering thread answers, since the lane may be kept by a handler."""
         self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
         """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
         self.leaving = 0
@@ -126,7 +129,7 @@ class Runtime:
         self._seen: dict[int, int] = {}
         self._held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
         self.tombstones: OrderedDict[int, str] = OrderedDict()
-        self.dead_letters: deque[DeadLetter] = deque(maxlen=100)
+        self.history = History()
         self.dead_letter_count: Counter[str] = Counter()
         self.dead_letter_listeners: dict[Address[Any], None] = {}
         self.async_lane: Any = None
@@ -346,7 +349,10 @@ class Runtime:
         """
         serial = target.serial
         if serial == 0:
-            self.post(self._control_signal, (message, sender))
+            if type(message) in self.answers_at_once:
+                process.on_control(self, message, sender)
+            else:
+                self.post(self._control_signal, (message, sender))
             return
         if type(target) is ReplyAddress or kind in (REPLY, FAILURE):
             slot = self.slots.get(serial)
@@ -468,7 +474,7 @@ class Runtime:
             return  # a listener that ended: its letters must not breed letters
         letter = DeadLetter(message, target, sender, reason)
         self.dead_letter_count[reason] += 1
-        self.dead_letters.append(letter)
+        self.history.letter(self.clock.now(), letter)
         first = self.dead_letter_count[reason] == 1
         log.log(
             logging.WARNING if first and not self.ending else logging.DEBUG,

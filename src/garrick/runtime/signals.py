@@ -252,6 +252,17 @@ class StatusWanted(Signal):
 
 
 @dataclass
+class Inspect(Signal):
+    """Ask a process about its actors or dead letters, or to do something to one of them, for an operator.
+
+    Answered with plain data (`garrick.runtime.inspection`, `garrick.runtime.operator`).
+    """
+
+    what: str
+    params: dict[str, Any]
+
+
+@dataclass
 class Shutdown(Signal):
     """To the admin: end the system. To a process: end all its actors, then itself. ``grace`` in seconds."""
 

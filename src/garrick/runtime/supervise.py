@@ -110,6 +110,7 @@ def _call_started(cell: Cell, _context: Any) -> Any:
 
 def _make_failed(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
     # There is no instance that any hook could be called on, but children and timers that the constructor has made.
+    runtime.history.failed(cell, runtime.clock.now(), "its start", error)
     cell.actor = None
     if cell.state != RESTARTING:
         return begin_stop(runtime, cell, "refused" if isinstance(error, NoCapableSystem) else "failed", error)
@@ -176,6 +177,7 @@ def fail(runtime: Runtime, cell: Cell, envelope: Any, error: BaseException) -> b
         return False
     text = f"{type(cell.actor).__qualname__} failed on {type(message).__name__}: {describe(error)}"
     log.warning("%s (%s)", text, cell.address, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+    runtime.history.failed(cell, runtime.clock.now(), type(message).__qualname__, error)
     asked = False
     if not isinstance(message, Notice):
         if type(sender) is ReplyAddress:

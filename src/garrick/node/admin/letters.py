@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from garrick.address import Address
+from garrick.address import Address, ReplyAddress
 
 KEPT = 100
 """How many of the newest letters are kept for ``status``."""
@@ -27,6 +27,9 @@ class Letters:
         self._lists: dict[int, list[Any]] = {}
         """The newest letters of each process, as it told them in its status."""
         self._newest: deque[Any] = deque(maxlen=KEPT)
+        self._count = 0
+        self._rows: deque[tuple[float, dict[str, Any]]] = deque(maxlen=KEPT)
+        """The newest letters that died here, each with the time of its death."""
 
     def note(self, process: int, total: int, by_reason: Mapping[str, int], newest: Iterable[Any]) -> None:
         """What a process reports: its counts since it started, and the letters since its last report."""
@@ -45,11 +48,36 @@ class Letters:
         self._own.update(self._by_process.pop(process, {}))
         self._newest.extend({"process": process, "letter": letter} for letter in self._lists.pop(process, ()))
 
-    def own(self, text: str, target: Address[Any], sender: Address[Any] | None, reason: str) -> None:
+    def own(self, text: str, target: Address[Any], sender: Address[Any] | None, reason: str, now: float) -> None:
         """A letter that died in the admin itself."""
         self._own[reason] += 1
+        self._count += 1
+        self._rows.append(
+            (
+                now,
+                {
+                    "letter": f"0.{self._count}",
+                    "process": 0,
+                    "reason": reason,
+                    "message": text or None,
+                    "target": str(target),
+                    "target_class": None,
+                    "sender": None if sender is None else "ask" if isinstance(sender, ReplyAddress) else str(sender),
+                    "replayed": 0,
+                },
+            )
+        )
         letter = {"message": text, "target": str(target), "sender": str(sender or ""), "reason": reason}
         self._newest.append({"process": 0, "letter": letter})
+
+    def own_rows(self, now: float) -> list[dict[str, Any]]:
+        """The newest letters that died in the admin, as plain data. What they said is not known: nothing is decoded here."""
+        return [{**row, "ago": now - at} for at, row in self._rows]
+
+    def totals(self, newer: Mapping[int, Mapping[str, int]]) -> Counter[str]:
+        """All that is known, with what some processes have just told; they are remembered."""
+        self._by_process.update({process: Counter(counts) for process, counts in newer.items()})
+        return sum(self._by_process.values(), Counter(self._own))
 
     def subscribe(self, subscriber: Address[Any], active: bool) -> bool:
         """Add or remove a subscriber; whether that changed anything."""
@@ -67,7 +95,7 @@ class Letters:
 
     def status(self) -> dict[str, Any]:
         """Plain data for ``status``."""
-        counts = sum(self._by_process.values(), Counter(self._own))
+        counts = self.totals({})
         newest = [{"process": p, "letter": letter} for p, letters in sorted(self._lists.items()) for letter in letters]
         newest += self._newest
         return {"total": counts.total(), "by_reason": dict(sorted(counts.items())), "newest": newest[-KEPT:]}

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from garrick.address import Address, control
+from garrick.node.admin import inspection
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
@@ -183,8 +184,8 @@ class AdminMachine:
         fine = fine or core.ending is not None
         moved = give_up(core, core.kept.at(number)) if fine else rehouse(core, process, replacement, now)
         self._start_due(now)  # what a process of their own is for
-        core.names.release_process(number)
-        core.top.lost(core.system, number, reason, detail, now, moved)
+        names = {address: name for name, address in core.names.release_process(number)}
+        core.top.lost(core.system, number, reason, detail, now, moved, names)
         lost = signals.ProcessLost((number,), reason, detail, moved)
         core.broadcast(lost)
         for system in core.members.systems:
@@ -288,7 +289,7 @@ class AdminMachine:
         handler = (FROM_HERE if foreign == core.system else FROM_ANYWHERE).get(type(message))
         if handler is None:
             core.report("warning", f"{kind} from {sender or foreign} is nothing for an admin")
-            core.bury(target or core.address, sender, "unhandled", kind)
+            core.bury(target or core.address, sender, "unhandled", kind, now)
         else:
             handler(core, message, sender, now)
         return self._finish(now)
@@ -306,7 +307,7 @@ class AdminMachine:
             text: what it was, for a person; the body is never decoded here.
         """
         if not self.ended:
-            self.core.bury(target, sender, reason, text)
+            self.core.bury(target, sender, reason, text, now)
         return self._finish(now)
 
     def bounced(self, message: Any, target: Address[Any], reason: str, now: float) -> list[Effect]:
@@ -329,6 +330,15 @@ class AdminMachine:
         survey(self.core, token, now)
         return self._finish(now)
 
+    def inspect(self, token: Any, what: str, params: Mapping[str, Any], now: float) -> list[Effect]:
+        """An operator's question about actors or dead letters; answered as `status_wanted` is.
+
+        Raises:
+            InvalidArgument: it makes no sense.
+        """
+        inspection.ask(self.core, token, what, params, now)
+        return self._finish(now)
+
     # --- after every input -------------------------------------------------------------------------------------------
 
     def _finish(self, now: float) -> list[Effect]:
@@ -349,6 +359,9 @@ class AdminMachine:
         if isinstance(closed.token, Ending):
             for answer in closed.answers.values():
                 note_abandoned(closed.token, answer)
+            return
+        if isinstance(closed.token, inspection.Query):
+            inspection.close(core, closed.token, closed.answers, now)
             return
         for number, answer in closed.answers.items():
             process = core.processes.table.get(number)

@@ -77,13 +77,20 @@ class TopLevel:
         detail: str,
         at: float,
         moved: Mapping[Address[Any], int] = MappingProxyType({}),
+        names: Mapping[Address[Any], str] = MappingProxyType({}),
     ) -> None:
-        """All actors of a process, or of a whole system (None), ended with it; for ``moved`` see `ProcessLost`."""
+        """All actors of a process, or of a whole system (None), ended with it; for ``moved`` see `ProcessLost`.
+
+        Those that had ``names`` are remembered by them, also if they are none of the top: people ask for them.
+        """
 
         def gone(actor: Address[Any]) -> bool:
             if process is None:
                 return True
             return not moved[actor] if actor in moved else actor.process == process
 
+        named = {address: name for address, name in names.items() if not moved.get(address)}
         for address in [a for a in self.alive if a.system == system and gone(a)]:
-            self.ended(address, reason, detail, None, at)
+            self.ended(address, reason, detail, named.pop(address, None), at)
+        for address, name in named.items():
+            self.ended(address, reason, detail, name, at)

@@ -1,0 +1,56 @@
+"""Actors that an operator looks at and works on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from garrick import Actor, Address
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """A message with fields."""
+
+    amount: int
+    note: str = ""
+
+
+class Account(Actor):
+    """Counts; fails, sleeps and spawns on demand."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if message == "fail":
+            raise ValueError("no such account")
+        if message == "sleep":
+            time.sleep(60)
+        elif message == "child":
+            self.send(sender, self.spawn(Account, name="child")) if sender is not None else None
+        elif isinstance(message, tuple):
+            self.ask(message[0], message[1], timeout=50).result()
+        elif message == "seen":
+            assert sender is not None
+            self.send(sender, list(self.seen))
+        else:
+            self.seen.append(message)
+            if isinstance(message, Deposit) and sender is not None:
+                self.send(sender, Deposit(sum(m.amount for m in self.seen if isinstance(m, Deposit)), "balance"))
+
+
+class Napper(Actor):
+    """Its handler is a coroutine that lasts."""
+
+    async def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        await asyncio.sleep(60)
+
+
+class Broken(Actor):
+    """Can't start."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("broken from the start")
