@@ -16,7 +16,7 @@ from garrick.errors import InvalidArgument
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import Answer
 from garrick.node.admin.processes import State
-from garrick.observe.references import EXACT, Place, fit, natural, read_address
+from garrick.observe.references import EXACT, fit, natural, read_address
 from garrick.runtime import signals
 
 WAIT = 2.0
@@ -40,7 +40,8 @@ class Query:
         params: of the question.
         merge: makes one answer of many.
         asked: the processes that were asked.
-        place: the actor that it is about, if it is about one.
+        address: the actor that it is about, if it is about one.
+        process: where that actor is, or was last.
     """
 
     token: Any
@@ -48,7 +49,8 @@ class Query:
     params: dict[str, Any]
     merge: Merge
     asked: tuple[int, ...] = ()
-    place: Place | None = None
+    address: Address[Any] | None = None
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,10 @@ def ask(core: Core, token: Any, what: str, params: Params, now: float) -> None:
     _check(query.params)
     up = [p.number for p in core.processes.in_state(State.UP)]
     if question.one:
-        query.place = _place(core, query.params.get("address"))
-        query.params["serial"] = query.place.serial
-        up = [number for number in up if number == query.place.process]
+        query.address = _address(core, query.params.get("address"))
+        query.process = core.kept.place(query.address)
+        query.params["serial"] = query.address.serial
+        up = [number for number in up if number == query.process]
     query.asked = tuple(up)
     wait = min(float(query.params.get("timeout", 0.0)), LONGEST_WAIT) + WAIT
     for number, serial in core.surveys.open(query, up, now + wait).items():
@@ -99,7 +102,7 @@ def _check(params: Params) -> None:
         raise InvalidArgument(f"a limit must be 1 to {LONGEST_LIST}, not {limit!r}")
 
 
-def _place(core: Core, text: Any) -> Place:
+def _address(core: Core, text: Any) -> Address[Any]:
     place = read_address(text) if isinstance(text, str) else None
     if place is None:
         raise InvalidArgument(f"{text!r} is no address", hint="it looks like system@incarnation/process/creator.number")
@@ -112,7 +115,7 @@ def _place(core: Core, text: Any) -> Place:
         )
     if place.serial == 0:
         raise InvalidArgument(f"{text} is a process and no actor")
-    return place
+    return Address(core.system, place.process, place.serial)
 
 
 # --- merging -------------------------------------------------------------------------------------------------------------
@@ -191,9 +194,7 @@ def _list(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], now: 
 
 
 def _show(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], now: float) -> dict[str, Any]:
-    assert query.place is not None
-    number = query.place.process
-    address: Address[Any] = Address(core.system, number, query.place.serial)
+    address, number = query.address, query.process
     known: dict[str, Any] = {"address": str(address), "class": None, "name": None, "state": "unknown"}
     stone = next((s for s in core.top.tombstones if s.address == address), None)
     answer = answers.get(number)
