@@ -97,12 +97,15 @@ def test_the_tree_goes_over_processes(system: ActorSystem, garrick: Command) -> 
 
 
 def test_a_blocked_handler_is_shown_with_its_stack_and_what_waits(system: ActorSystem, garrick: Command) -> None:
+    def waiting(name: str) -> int:
+        return int(garrick.json("actor", "show", name)["mailbox"])
+
     for isolation in ("shared", "process", "thread"):
         blocked = system.spawn(Account, name=isolation, isolation=isolation)
         system.send(blocked, "sleep")
         for number in range(3):
             system.send(blocked, number)
-        wait_until(lambda name=isolation: garrick.json("actor", "show", name)["mailbox"] == 3)
+        wait_until(lambda name=isolation: waiting(name) == 3)  # type: ignore[misc]
         facts = garrick.json("actor", "show", isolation)
         assert (facts["state"], facts["mailbox_types"], facts["isolation"]) == ("busy", {"int": 3}, isolation)
         assert facts["doing"]["message"] == "str"
