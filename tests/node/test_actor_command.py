@@ -199,5 +199,5 @@ def test_many_actors_are_listed_in_pages(system: ActorSystem, garrick: Command) 
 def test_nonsense_is_refused(system: ActorSystem, garrick: Command) -> None:
     garrick("actor", "ls", "--sort", "colour", code=USAGE)
     garrick("actor", "ls", "--limit", "0", code=USAGE)
-    assert "a limit must be 1 to 10000" in garrick.err
+    assert "0 is no limit of a list\nhint: give 1 to 10000" in garrick.err
     garrick("actor", "show", "", code=NOT_FOUND)

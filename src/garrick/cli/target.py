@@ -90,7 +90,7 @@ def resolve(target: Target, reference: str, *, ended: bool = False) -> str:
             )
         raise NoSuchActor(unknown(found))
     if len(candidates) > 1:
-        raise InvalidArgument(_several(reference, found, candidates))
+        raise InvalidArgument(_several(reference, found, candidates), hint="give the whole name or address")
     return str(candidates[0]["address"])
 
 

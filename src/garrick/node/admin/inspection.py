@@ -70,7 +70,7 @@ def ask(core: Core, token: Any, what: str, params: Params, now: float) -> None:
     """
     question = QUESTIONS.get(what)
     if question is None:
-        raise InvalidArgument(f"there is no question {what!r}; there are {', '.join(sorted(QUESTIONS))}")
+        raise InvalidArgument(f"there is no question {what!r}", hint=f"there are {', '.join(sorted(QUESTIONS))}")
     query = Query(token, what, {**question.defaults, **params}, question.merge)
     _check(query.params)
     up = [p.number for p in core.processes.in_state(State.UP)]
@@ -99,7 +99,7 @@ def _check(params: Params) -> None:
         raise InvalidArgument(f"can't sort by {params['sort']!r}", hint=f"sort by {', '.join(_ORDER)}")
     limit = params.get("limit", 1)
     if not isinstance(limit, int) or not 1 <= limit <= LONGEST_LIST:
-        raise InvalidArgument(f"a limit must be 1 to {LONGEST_LIST}, not {limit!r}")
+        raise InvalidArgument(f"{limit!r} is no limit of a list", hint=f"give 1 to {LONGEST_LIST}")
 
 
 def _address(core: Core, text: Any) -> Address[Any]:
@@ -114,7 +114,7 @@ def _address(core: Core, text: Any) -> Address[Any]:
             else "it is of an earlier start of this system, which has ended with all its actors",
         )
     if place.serial == 0:
-        raise InvalidArgument(f"{text} is a process and no actor")
+        raise InvalidArgument(f"{text} is a process and no actor", hint="garrick status tells about processes")
     return Address(core.system, place.process, place.serial)
 
 
