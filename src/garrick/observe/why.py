@@ -92,6 +92,7 @@ def _life(facts: Facts) -> list[str]:
         "waiting": "is alive and waits for an answer",
         "restarting": "failed and is to be restarted",
         "stopping": "is stopping",
+        "suspended": "has failed and waits for the decision of its parent or its group",
     }
     sentence = f"{who} {words.get(state, f'is {state}')}"
     if state == "starting" and not facts.get("doing") and facts.get("name"):

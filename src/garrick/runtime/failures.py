@@ -33,12 +33,14 @@ class Group:
 class Failures:
     """The failures of one actor. ``group`` and ``escalated`` are about its children."""
 
-    __slots__ = ("backoff", "due", "epoch", "error", "escalated", "group", "intensity", "kept", "waiting")
+    __slots__ = ("backoff", "due", "epoch", "error", "escalated", "group", "intensity", "kept", "until", "waiting")
 
     def __init__(self) -> None:
         self.intensity = Intensity()
         self.waiting = False
         """Whether the actor is in its back-off now."""
+        self.until = 0.0
+        """When that is over, as far as nobody ends it earlier."""
         self.backoff = 0
         """Number of the last back-off, so that the timer of an earlier one ends no later one."""
         self.error: BaseException | None = None

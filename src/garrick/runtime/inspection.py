@@ -293,7 +293,7 @@ def facts(cell: Cell) -> dict[str, Any]:
     runtime, spec = cell.runtime, cell.spec
     now = runtime.clock.now()
     types, counted = _waiting_types(runtime, cell)
-    restarts = cell.restarts
+    failures = cell.failures
     timers = list(cell.timers or ())  # copied at once: any thread may cancel one
     timers.sort(key=lambda timer: timer.due)
     return {
@@ -322,8 +322,12 @@ def facts(cell: Cell) -> dict[str, Any]:
         ],
         "timer_count": len(timers),
         "restarts": None
-        if restarts is None
-        else {"recent": [now - at for at in restarts.times], "in_backoff": restarts.waiting},
+        if failures is None
+        else {
+            "recent": [now - at for at in failures.intensity._times],
+            "in_backoff": failures.waiting,
+            "until_in": failures.until - now if failures.waiting else None,
+        },
         "failures": _failures(runtime, cell.address.serial),
     }
 

@@ -381,10 +381,8 @@ def _await_backoff(
     failures.backoff += 1
     if context[1] <= 0 or cell.stop_asked or _stop_waits(runtime, cell):
         return again(runtime, cell)
-    number = failures.backoff
-    runtime.timers.arm(
-        runtime.clock.now() + context[1], lambda: runtime.post(lambda _: _backoff_over(runtime, cell, number), None)
-    )
+    number, failures.until = failures.backoff, runtime.clock.now() + context[1]
+    runtime.timers.arm(failures.until, lambda: runtime.post(lambda _: _backoff_over(runtime, cell, number), None))
     return False
 
 
