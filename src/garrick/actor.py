@@ -196,6 +196,14 @@ class Actor:
         return self._live().sender  # type: ignore[no-any-return]
 
     @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the answer to the ask that is being handled: it timed out or was cancelled, or its asker has ended.
+
+        False while handling anything else. A long handler may look now and then and return; what it returns then goes nowhere.
+        """
+        return self._live().cancelled  # type: ignore[no-any-return]
+
+    @property
     def capabilities(self) -> Mapping[str, Any]:
         """The capabilities of the hosting system, as last known."""
         return self._live().runtime.capabilities  # type: ignore[no-any-return]

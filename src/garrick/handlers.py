@@ -11,19 +11,38 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
+from garrick.cancellation import guard
 from garrick.errors import InvalidArgument
 
 F = TypeVar("F", bound=Callable[..., Any])
 Handler = Callable[[Any, Any], Any]
 
 _MARK = "__garrick_on__"
+PLAIN, CANCELLABLE = 1, 2
 
 
-def on(handler: F) -> F:
-    """Mark a method of an actor as the handler of messages of the type that its first parameter is annotated with."""
-    setattr(handler, _MARK, True)
+@overload
+def on(handler: F) -> F: ...
+@overload
+def on(*, cancellable: bool) -> Callable[[F], F]: ...
+def on(handler: Any = None, *, cancellable: bool = False) -> Any:
+    """Mark a method of an actor as the handler of messages of the type that its first parameter is annotated with.
+
+    Args:
+        handler: the method.
+        cancellable: whether it need not go on for an ask that has timed out or was cancelled, or whose asker has ended. Then it is not
+            called at all if the question still waits; an ``async`` handler gets `asyncio.CancelledError` where it awaits, a synchronous
+            one `AskCancelled` where it waits for an answer. Neither counts as a failure. See also `Actor.cancelled`.
+    """
+    if handler is None:
+        return lambda method: _mark(method, cancellable)
+    return _mark(handler, cancellable)
+
+
+def _mark(handler: F, cancellable: bool) -> F:
+    setattr(handler, _MARK, CANCELLABLE if cancellable else PLAIN)
     return handler
 
 
@@ -75,7 +94,7 @@ class HandlerTable:
         table: dict[type, Handler] = {}
         for handler in self._declared:
             for message_type in _message_types(self.owner, handler):
-                table[message_type] = handler
+                table[message_type] = guard(handler) if getattr(handler, _MARK) == CANCELLABLE else handler
         return table
 
 

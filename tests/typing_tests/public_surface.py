@@ -61,6 +61,10 @@ class Account(Actor):
         assert_type(await self.lookup("ben"), Address[Any] | None)
         return [self.owner]
 
+    @on(cancellable=True)
+    def long(self, message: Plain) -> None:
+        assert_type(self.cancelled, bool)
+
     @on
     def exited(self, notice: ChildExited) -> None:
         assert_type(notice.child, Address[Any])

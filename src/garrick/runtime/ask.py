@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
-from garrick.runtime import deadlock
+from garrick.runtime import cancelling, deadlock
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -32,6 +32,7 @@ class Slot:
         "asker",
         "deadline",
         "done",
+        "given_up",
         "runtime",
         "target",
         "timeout",
@@ -44,6 +45,8 @@ class Slot:
         self.deadline = runtime.clock.now() + timeout
         self.asker = asker
         self.done = False
+        self.given_up = False
+        """Whether it ended by the asker's side: time-out, cancellation, the asker's end."""
         self.address = ReplyAddress(runtime.system, runtime.number, 0, self)
         self._value: Any = None
         self._failure: BaseException | None = None
@@ -51,17 +54,21 @@ class Slot:
 
     # --- being answered ---------------------------------------------------------------------------------------------
 
-    def complete(self, value: Any, failure: BaseException | None = None) -> bool:
+    def complete(self, value: Any, failure: BaseException | None = None, *, given_up: bool = False) -> bool:
         """Give the answer or the failure; False when the ask had ended before."""
         with _lock:
             if self.done:
                 return False
+            self.given_up = given_up
             self._value, self._failure = value, failure
             self.done = True
             callbacks, self._callbacks = self._callbacks, []
         serial = self.address.serial
         if serial:
             self.runtime.slots.pop(serial, None)
+        asker = self.asker
+        if asker is not None and asker.asks is not None:
+            asker.asks.discard(self)
         for callback in callbacks:
             callback()
         return True
@@ -152,11 +159,23 @@ class Slot:
 
     def expire(self) -> None:
         """The time is over."""
-        self.complete(None, AskTimeout(*_timeout_text(self)))
+        if not self.done:
+            self._give_up(AskTimeout(*_timeout_text(self)))
 
     def cancel(self) -> None:
         """The asker no longer wants the answer."""
-        self.complete(None, AskCancelled(f"the ask to {self.target} was cancelled"))
+        if not self.done:
+            self._give_up(AskCancelled(f"the ask to {self.target} was cancelled"))
+
+    def is_given_up(self) -> bool:
+        """Whether it has ended by the asker's side. Somebody may only be about to notice that its time is over, so look."""
+        if not self.done and self.runtime.clock.now() > self.deadline:
+            self.expire()
+        return self.given_up
+
+    def _give_up(self, failure: BaseException) -> None:
+        if self.complete(None, failure, given_up=True):
+            cancelling.tell(self)
 
     def gone(self, reason: str, *, outcome_unknown: bool = False) -> bool:
         """The target can't answer any more."""

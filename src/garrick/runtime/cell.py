@@ -42,6 +42,7 @@ class Cell:
         "actor",
         "address",
         "answered",
+        "asks",
         "busy",
         "children",
         "context",
@@ -85,6 +86,8 @@ class Cell:
         self.state = STARTING
         self.sender: Address[Any] | None = None
         self.answered: Any = None
+        self.asks: set[Slot] | None = None
+        """Its open asks."""
         self.stop_asked = 0
         self.stop_notify: list[Address[Any]] | None = None
         self.notify: Address[Any] | None = None
@@ -167,10 +170,26 @@ class Cell:
             return
         slot = sender.slot
         if slot is not None:
-            if not slot.complete(value):
+            if not slot.complete(value) and (value is not None or not slot.given_up):
                 self.runtime.dead_letter(sender, value, self.address, "late reply")
-        else:
+        elif value is not None or sender not in self.runtime.given_up:  # to a question given up None is no answer
             self.runtime.route(sender, value, self.address, REPLY)
+
+    @property
+    def cancelled(self) -> bool:
+        """See `garrick.actor.Actor.cancelled`."""
+        sender = self.sender
+        return type(sender) is ReplyAddress and self.given_up(sender)
+
+    def given_up(self, question: ReplyAddress) -> bool:
+        """Whether the asker no longer wants the answer, as far as is known here."""
+        slot = question.slot
+        return slot.is_given_up() if slot is not None else question in self.runtime.given_up
+
+    def interrupt_waits(self) -> None:
+        """The question that is being handled was given up: so are those that its handler waits for."""
+        for slot in tuple(self.waits):
+            slot.cancel()
 
     def unhandled(self, message: Any, sender: Address[Any] | None) -> None:
         """No ``@on`` handler takes this message."""

@@ -112,6 +112,8 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     runtime.history.ended(cell, runtime.clock.now(), reason, detail)
     if cell.executor is not None:
         cell.executor.retire(cell)
+    for slot in tuple(cell.asks or ()):
+        slot.cancel()  # nobody is left to read the answers
     for item in waiting or ():
         if item[0] is cell:
             runtime.undeliverable(cell.address, item[1], item[2], reason)

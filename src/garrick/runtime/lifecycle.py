@@ -23,10 +23,11 @@ from garrick.actor import Actor
 from garrick.address import Address
 from garrick.errors import BadActorClass, InvalidArgument, NameTaken
 from garrick.messages import ChildExited, Notice, Terminated
-from garrick.runtime import deadlock, ending, groups, supervise
+from garrick.runtime import cancelling, deadlock, ending, groups, supervise
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.reports import gone
 from garrick.runtime.signals import (
+    Cancel,
     Chase,
     Escalated,
     GroupFailed,
@@ -145,7 +146,7 @@ def at_once(cell: Cell, signal: Signal) -> bool:
         return not signal.drain or cell.state == SUSPENDED
     if isinstance(signal, Escalated):
         return cell.state in (RESTARTING, SUSPENDED)
-    return isinstance(signal, (Watch, Unwatch, Chase, Verdict, GroupFailed, GroupVerdict))
+    return isinstance(signal, (Watch, Unwatch, Chase, Cancel, Verdict, GroupFailed, GroupVerdict))
 
 
 def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
@@ -163,6 +164,8 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
         cell.watchers[signal.watcher] = None
     elif isinstance(signal, Chase):
         deadlock.chase(runtime, cell, signal)
+    elif isinstance(signal, Cancel):
+        cancelling.arrived(runtime, signal.question)
     elif isinstance(signal, Escalated):
         return supervise.escalated(runtime, cell, signal)
     elif isinstance(signal, Verdict):

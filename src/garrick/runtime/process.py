@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address, ReplyAddress
 from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
-from garrick.runtime import lifecycle, reports
+from garrick.runtime import cancelling, lifecycle, reports
 from garrick.runtime.cell import ENDED, STATES, STOPPING, Cell
 from garrick.runtime.inspection import class_text, inspect, waiting_in_lane
 from garrick.runtime.signals import (
@@ -141,6 +141,7 @@ def _on_loss(
                 del cell.watchers[watcher]
     for listener in [a for a in runtime.dead_letter_listeners if hit(a)]:
         del runtime.dead_letter_listeners[listener]
+    cancelling.askers_lost(runtime, hit)
     runtime.give_up_held(hit, reason)
 
 

@@ -121,6 +121,10 @@ class Runtime:
         self.slots: dict[int, Slot] = {}
         self.waiting: set[Slot] = set()
         """Asks that the program waits for."""
+        self.given_up: dict[ReplyAddress, None] = {}
+        """Questions of other processes whose answers nobody wants any more, oldest first (`garrick.runtime.cancelling`)."""
+        self.interruptible: dict[ReplyAddress, Callable[[], None]] = {}
+        """How to interrupt the handlers that run now and opted in, by the question (`garrick.cancellation`)."""
         self.abandoned = False
         """Whether nobody will answer any more."""
         self.timers = TimerHeap()
@@ -501,6 +505,12 @@ class Runtime:
         if self.ending and asker is None:
             raise SystemStopped(f"the actor system {self.system} has ended")
         self.route(target, message, slot.address, kind)
+        if asker is not None:
+            if asker.asks is None:
+                asker.asks = set()
+            asker.asks.add(slot)
+            if slot.done:  # the answer may have come before
+                asker.asks.discard(slot)
         if target._cell is None and slot.address.serial == 0 and not slot.done:
             slot.expose()  # only an exposed ask is found when its target's process is lost
         return Reply(slot)

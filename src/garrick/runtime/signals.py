@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from garrick.address import Address
+from garrick.address import Address, ReplyAddress
 
 
 class Signal:
@@ -122,6 +122,13 @@ class Chase(Signal):
     asker: Address[Any]
     serial: int
     over: tuple[Address[Any], ...]
+
+
+@dataclass
+class Cancel(Signal):
+    """The asker no longer wants the answer to ``question``, which it sent to this actor before."""
+
+    question: ReplyAddress
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pytest
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
 from garrick.reply import Reply
+from garrick.runtime import cancelling
 from garrick.runtime.ask import Slot
 
 
@@ -41,8 +42,12 @@ class FakeRuntime:
         self.slots: dict[int, Slot] = {}
         self.waiting: set[Slot] = set()
         self.abandoned = False
+        self.told: list[tuple[Any, Any]] = []
         self.scheduler = FakeScheduler()
         self._serial = 0
+
+    def route(self, target: Any, message: Any, _sender: Any, _kind: int) -> None:
+        self.told.append((target, message))
 
     def next_serial(self) -> int:
         self._serial += 1
@@ -171,3 +176,24 @@ def test_awaiting(runtime: FakeRuntime) -> None:
         assert runtime.waiting == set()
 
     asyncio.run(program())
+
+
+def test_the_target_of_an_ask_given_up_is_told_and_that_of_an_answered_one_is_not(runtime: FakeRuntime) -> None:
+    answered, cancelled, late = (slot_of(runtime) for _ in range(3))
+    answered.complete("answer")
+    answered.cancel()
+    answered.expire()
+    cancelled.cancel()
+    late.expire()
+    assert [signal.question for _, signal in runtime.told] == [cancelled.address, late.address]
+    assert [slot.is_given_up() for slot in (answered, cancelled, late)] == [False, True, True]
+
+
+def test_what_is_remembered_of_questions_given_up_elsewhere_is_bounded() -> None:
+    runtime: Any = FakeRuntime()
+    runtime.given_up, runtime.interruptible = {}, {}
+    for serial in range(1, cancelling.REMEMBERED + 11):
+        cancelling.arrived(runtime, ReplyAddress("other@0", 2, serial))
+    assert len(runtime.given_up) == cancelling.REMEMBERED
+    assert ReplyAddress("other@0", 2, 10) not in runtime.given_up
+    assert ReplyAddress("other@0", 2, 11) in runtime.given_up
