@@ -53,7 +53,7 @@ Name = Annotated[str | None, Parameter(name=["-s", "--system"])]
 Output = Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])]
 Sort = Literal["mailbox", "address", "class", "name", "state"]
 
-actor = App(name="actor", help="Look at the actors of a running system.")
+actor = App(name="actor", help="Look at the actors of a running system, and work on them.")
 app.command(actor)
 
 
@@ -140,6 +140,170 @@ def actor_why(address: str, *, system: Name = None, output: Output = "table", ti
     from garrick.cli.actor import why
 
     return why(address, system, output=output, timeout=timeout)
+
+
+Type = Annotated[str | None, Parameter(name="--type")]
+Yes = Annotated[bool, Parameter(name="--yes", negative="")]
+
+
+@actor.command(name="stop")
+def actor_stop(
+    *addresses: str,
+    system: Name = None,
+    at_once: Annotated[bool, Parameter(negative="")] = False,
+    yes: Yes = False,
+    output: Output = "table",
+    timeout: float = 30.0,
+) -> int:
+    """Stop actors, and wait until they and their children have ended. Exit code 5: not within the time.
+
+    Args:
+        addresses: their names or addresses, or unambiguous parts of them.
+        system: whose actors; the only running system otherwise.
+        at_once: after the message that they handle now; otherwise after all that wait.
+        yes: needed for more than one.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for the end of each.
+    """
+    from garrick.cli.operate import stop
+
+    return stop(addresses, system, at_once=at_once, yes=yes, output=output, timeout=timeout)
+
+
+@actor.command(name="restart")
+def actor_restart(
+    *addresses: str, system: Name = None, yes: Yes = False, output: Output = "table", timeout: float = 5.0
+) -> int:
+    """Restart actors: new instances, before the messages that wait; an actor in its back-off restarts now.
+
+    What a restart keeps is kept: address, mailbox, children, watchers. It does not count as one of its policy.
+
+    Args:
+        addresses: their names or addresses, or unambiguous parts of them.
+        system: whose actors; the only running system otherwise.
+        yes: needed for more than one.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.operate import restart
+
+    return restart(addresses, system, yes=yes, output=output, timeout=timeout)
+
+
+@actor.command(name="tell")
+def actor_tell(
+    address: str,
+    message: str,
+    *,
+    system: Name = None,
+    of_type: Type = None,
+    output: Output = "table",
+    timeout: float = 5.0,
+) -> int:
+    """Send a message to an actor.
+
+    Args:
+        address: its name or address, or an unambiguous part of one.
+        message: as JSON. Without --type the actor gets this very data.
+        system: whose actor; the only running system otherwise.
+        of_type: package.module.Class that is made of the message in the actor's process: an object gives its fields by name.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.operate import tell
+
+    return tell(address, message, system, of_type=of_type, output=output, timeout=timeout)
+
+
+@actor.command(name="ask")
+def actor_ask(
+    address: str,
+    message: str,
+    *,
+    system: Name = None,
+    of_type: Type = None,
+    output: Output = "table",
+    timeout: float = 30.0,
+) -> int:
+    """Send a message to an actor and print its answer. Exit code 5: none came in time.
+
+    Args:
+        address: its name or address, or an unambiguous part of one.
+        message: as JSON. Without --type the actor gets this very data.
+        system: whose actor; the only running system otherwise.
+        of_type: package.module.Class that is made of the message in the actor's process: an object gives its fields by name.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for the answer.
+    """
+    from garrick.cli.operate import ask
+
+    return ask(address, message, system, of_type=of_type, output=output, timeout=timeout)
+
+
+deadletter = App(name="deadletter", help="Look at the messages that nobody handled, and send them again.")
+app.command(deadletter)
+
+
+@deadletter.command(name="ls")
+def deadletter_ls(
+    *,
+    system: Name = None,
+    reason: str | None = None,
+    limit: int = 20,
+    output: Output = "table",
+    timeout: float = 5.0,
+) -> int:
+    """List dead letters, in groups and the newest one by one.
+
+    Args:
+        system: whose; the only running system otherwise.
+        reason: only with this reason: stopped, unhandled, worker lost, ...
+        limit: how many of the newest.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.deadletter import ls
+
+    return ls(system, reason=reason, limit=limit, output=output, timeout=timeout)
+
+
+@deadletter.command(name="show")
+def deadletter_show(letter: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Show one dead letter with the text of its message, cut where it gets long.
+
+    Args:
+        letter: its number, as the list shows it.
+        system: whose; the only running system otherwise.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.deadletter import show
+
+    return show(letter, system, output=output, timeout=timeout)
+
+
+@deadletter.command(name="replay")
+def deadletter_replay(
+    *letters: str,
+    system: Name = None,
+    to: str | None = None,
+    yes: Yes = False,
+    output: Output = "table",
+    timeout: float = 5.0,
+) -> int:
+    """Send the messages of dead letters again. The answer to an ask that has ended goes nowhere.
+
+    Args:
+        letters: their numbers, as the list shows them.
+        system: whose; the only running system otherwise.
+        to: the actor that gets them: its name or address, or an unambiguous part of one; their targets otherwise.
+        yes: needed for more than one.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.deadletter import replay
+
+    return replay(letters, system, to=to, yes=yes, output=output, timeout=timeout)
 
 
 @app.command

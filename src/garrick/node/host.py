@@ -41,7 +41,7 @@ from garrick.node.reactor import READ, AsyncioReactor
 from garrick.node.rundir import RunDir
 from garrick.node.salvage import salvage
 from garrick.node.spawner import Spawner
-from garrick.observe.management import SOCKET, questions
+from garrick.observe.management import CHANGES, QUESTIONS, SOCKET, methods
 from garrick.observe.server import ManagementServer
 from garrick.runtime.signals import SystemInfo
 from garrick.wire.envelope import SIGNAL, Raw, decode, peek
@@ -111,7 +111,9 @@ class Host:
         self._early: list[tuple[Hello, socket.socket]] = []
         """Sessions of clients that wait until the system has joined its convention."""
         self._management = ManagementServer(
-            rundir.path / SOCKET, {"status": lambda _: self.status(), **questions(self.inspect)}
+            rundir.path / SOCKET,
+            {"status": lambda _: self.status(), **methods(QUESTIONS, self.inspect)},
+            methods(CHANGES, self.inspect),
         )
         self._ending = False
         self._end: EndSystem | None = None
@@ -278,7 +280,11 @@ class Host:
                         self.gateway.announce(effect.info)
                 case Answer():
                     future = self._answers.get(effect.token)
-                    if future is not None and not future.done():
+                    if future is None or future.done():
+                        continue
+                    if isinstance(effect.value, BaseException):
+                        future.set_exception(effect.value)
+                    else:
                         future.set_result(effect.value)
                 case Report():
                     log.log(logging.getLevelName(effect.level.upper()), "%s: %s", self.system, effect.text)
@@ -433,6 +439,9 @@ def serve(config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserve
     """Run the admin of a system until it has ended; the exit status."""
     _raise_descriptor_limit()
     logging.basicConfig(format="garrick %(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("garrick.audit").setLevel(
+        logging.INFO
+    )  # who did what to a running system is for everybody to see
     owner = os.getppid()
     rundir.write("pid", str(os.getpid()).encode())
     return asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner))

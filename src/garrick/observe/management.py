@@ -1,8 +1,8 @@
 """The protocol of the management socket: one JSON object per line, a request and its answer.
 
 Owns the words and their limits. Must not know sockets or what is asked. A request is ``{"method": ..., "params": {...}}``; the
-answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ..., "hint": ...}}``. Everything is read-only: no method
-changes a system.
+answer is ``{"result": ...}`` or ``{"error": {"code": "GAR-nnnn", "message": ..., "hint": ...}}``. Methods of `CHANGES` change a
+system; each use of one is written into the audit log.
 """
 
 from __future__ import annotations
@@ -13,8 +13,22 @@ from typing import Any
 
 from garrick.errors import GarrickError, InvalidArgument
 
-QUESTIONS = {"actor.find": "find", "actor.list": "list", "actor.show": "show", "deadletter.list": "letters"}
+QUESTIONS = {
+    "actor.find": "find",
+    "actor.list": "list",
+    "actor.show": "show",
+    "deadletter.list": "letters",
+    "deadletter.show": "letter",
+}
 """Methods that only look -> what processes are asked for them."""
+CHANGES = {
+    "actor.stop": "stop",
+    "actor.restart": "restart",
+    "actor.tell": "tell",
+    "actor.ask": "ask",
+    "deadletter.replay": "replay",
+}
+"""Methods that change something -> what a process is told to do for them."""
 SOCKET = "manage.sock"
 """Name of the socket in the run directory."""
 MAX_REQUEST = 64 * 1024
@@ -24,15 +38,15 @@ MAX_ANSWER = 64 * 1024 * 1024
 _HINT = "use the `garrick` command, or garrick.observe.client"
 
 
-def questions(
-    inspect: Callable[[str, dict[str, Any]], Awaitable[Any]],
+def methods(
+    names: Mapping[str, str], inspect: Callable[[str, dict[str, Any]], Awaitable[Any]]
 ) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
-    """The methods of `QUESTIONS`, for a server, all answered by one function of what is asked and its parameters."""
+    """The methods of `QUESTIONS` or `CHANGES`, for a server, all answered by one function of what is asked and its parameters."""
 
     def method(what: str) -> Callable[[dict[str, Any]], Awaitable[Any]]:
         return lambda params: inspect(what, params)
 
-    return {name: method(what) for name, what in QUESTIONS.items()}
+    return {name: method(what) for name, what in names.items()}
 
 
 def encode_request(method: str, params: Mapping[str, Any] | None = None) -> bytes:

@@ -1,7 +1,12 @@
-"""`ManagementServer`: the read-only socket at which a system tells about itself.
+"""`ManagementServer`: the socket at which a system tells about itself, and takes what an operator wants done.
 
-Owns the listening socket and its connections. Must not know where the answers come from. Invariants: only processes of the same
-user are answered; a client that says nothing, too much, or nonsense costs no more than its connection.
+Owns the listening socket, its connections and the audit log. Must not know where the answers come from. Invariants: only processes of
+the same user (or root) are answered; a client that says nothing, too much, or nonsense costs no more than its connection; every change
+is in the audit log, with the user and process that the kernel names, before anything is done.
+
+Why no further credential: the socket (0600) is in a directory that only this user may enter (0700), and the kernel names the user of
+the peer. Whoever passes both could as well attach a debugger to the processes of the system, or send them signals; a password in a file
+of that user would keep nobody out whom these let in.
 """
 
 from __future__ import annotations
@@ -14,12 +19,13 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from garrick.errors import GarrickError, InvalidArgument
 from garrick.observe.management import MAX_REQUEST, decode_request, encode_error, encode_result
 
 log = logging.getLogger("garrick.observe")
+audit = logging.getLogger("garrick.audit")
 
 Method = Callable[[dict[str, Any]], Awaitable[Any]]
 """Gets the parameters of the request; what it returns becomes JSON."""
@@ -34,12 +40,16 @@ class ManagementServer:
 
     Args:
         path: of the socket; its directory is private to the user.
-        methods: name -> coroutine function.
+        methods: name -> coroutine function, for what only looks.
+        changes: the same for what changes something.
     """
 
-    def __init__(self, path: Path | str, methods: Mapping[str, Method]) -> None:
+    def __init__(
+        self, path: Path | str, methods: Mapping[str, Method], changes: Mapping[str, Method] | None = None
+    ) -> None:
         self.path = Path(path)
-        self._methods = dict(methods)
+        self._changes = dict(changes or {})
+        self._methods = {**methods, **self._changes}
         self._server: asyncio.AbstractServer | None = None
         self._connections: set[asyncio.Task[Any]] = set()
 
@@ -68,13 +78,14 @@ class ManagementServer:
         if self._server is None:
             writer.close()  # it was being accepted while the server closed
             return
-        if len(self._connections) >= MAX_CONNECTIONS or _uid_of(writer) not in {os.getuid(), 0}:
+        peer = _peer_of(writer)
+        if len(self._connections) >= MAX_CONNECTIONS or peer.uid not in {os.getuid(), 0}:
             log.warning("a management connection was refused: too many, or of another user")
             writer.close()
             return
         self._connections.add(task)
         try:
-            await self._serve(reader, writer)
+            await self._serve(reader, writer, peer)
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
             pass  # the client has gone or sleeps: nothing is owed to it
         except asyncio.CancelledError:
@@ -83,7 +94,7 @@ class ManagementServer:
             self._connections.discard(task)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
         while True:
             try:
                 line = await asyncio.wait_for(reader.readuntil(b"\n"), IDLE)
@@ -95,10 +106,10 @@ class ManagementServer:
                 )
                 await writer.drain()
                 return
-            writer.write(await self._answer(line))
+            writer.write(await self._answer(line, peer))
             await writer.drain()
 
-    async def _answer(self, line: bytes) -> bytes:
+    async def _answer(self, line: bytes, peer: Peer) -> bytes:
         try:
             name, params = decode_request(line)
             if name not in self._methods:
@@ -106,6 +117,8 @@ class ManagementServer:
                 return encode_error(
                     InvalidArgument(f"there is no method {name!r}; there are {known}", hint="update the client")
                 )
+            if name in self._changes:
+                audit.info("%s %s by user %d, process %d", name, _loggable(params), peer.uid, peer.pid)
             return encode_result(await self._methods[name](params))
         except GarrickError as error:
             return encode_error(error)
@@ -114,9 +127,22 @@ class ManagementServer:
             return encode_error(error)
 
 
-def _uid_of(writer: asyncio.StreamWriter) -> int:
+class Peer(NamedTuple):
+    """Who has connected, as the kernel says."""
+
+    pid: int
+    uid: int
+
+
+def _peer_of(writer: asyncio.StreamWriter) -> Peer:
     peer: socket.socket = writer.get_extra_info("socket")
     if not hasattr(socket, "SO_PEERCRED"):
-        return os.getuid()  # macOS: the private directory alone decides
+        return Peer(0, os.getuid())  # macOS: the private directory alone decides
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(credentials)[1])
+    pid, uid, _gid = _UCRED.unpack(credentials)
+    return Peer(pid, uid)
+
+
+def _loggable(params: Mapping[str, Any]) -> str:
+    """What was wanted, without what a message says: that may be a secret."""
+    return " ".join(f"{key}={value!r}" for key, value in params.items() if key != "message")

@@ -19,11 +19,9 @@ from garrick.observe.references import EXACT, fit
 from garrick.runtime.cell import ENDED, RUNNING, STATES, Cell
 from garrick.runtime.doing import doing, executor_of
 from garrick.runtime.history import Ended, Failure, KeptLetter
-from garrick.wire.envelope import REPLY
 
 if TYPE_CHECKING:
     from garrick.runtime.runtime import Runtime
-    from garrick.runtime.signals import Inspect
 
 CHUNK = 500
 """Actors that are looked at in one step of the lane: about a millisecond."""
@@ -41,20 +39,17 @@ Steps = Iterator[None]
 """A question in several steps; it gives its answer in the last one."""
 
 
-def inspect(runtime: Runtime, question: Inspect, sender: Address[Any]) -> None:
-    """Answer a question, now or in later steps of the lane."""
-    ask = QUESTIONS.get(question.what)
-
-    def answer(value: Any) -> None:
-        runtime.route(sender, value, runtime.address, REPLY)
-
+def inspect(runtime: Runtime, what: str, params: Mapping[str, Any], answer: Answer) -> bool:
+    """Answer a question, now or in later steps of the lane; False when there is no such question."""
+    ask = QUESTIONS.get(what)
     if ask is None:
-        answer({"error": f"this process knows no question {question.what!r}"})
-    elif runtime.answers_at_once:
-        for _ in ask(runtime, question.params, answer):
+        return False
+    if runtime.answers_at_once:
+        for _ in ask(runtime, params, answer):
             pass
     else:
-        _go_on(runtime, ask(runtime, question.params, answer))
+        _go_on(runtime, ask(runtime, params, answer))
+    return True
 
 
 def _go_on(runtime: Runtime, steps: Steps) -> None:

@@ -15,6 +15,7 @@ from garrick.requirements import missing, requirements_of
 from garrick.runtime import cancelling, lifecycle, reports
 from garrick.runtime.cell import ENDED, STATES, STOPPING, Cell
 from garrick.runtime.inspection import class_text, inspect, waiting_in_lane
+from garrick.runtime.operator import act
 from garrick.runtime.signals import (
     Inspect,
     NameAnswer,
@@ -67,7 +68,7 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             runtime.route(sender, status(runtime), runtime.address, REPLY)
     elif isinstance(message, Inspect):
         if sender is not None:
-            inspect(runtime, message, sender)
+            _operate(runtime, message, sender)
     elif isinstance(message, Shutdown):
         shutdown(runtime, message.grace, sender)
     elif isinstance(message, Told):
@@ -75,6 +76,16 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
     else:
         runtime.undeliverable(runtime.address, message, sender, "unhandled")
     return False
+
+
+def _operate(runtime: Runtime, message: Inspect, sender: Address[Any]) -> None:
+    def answer(value: Any) -> None:
+        runtime.route(sender, value, runtime.address, REPLY)
+
+    if not (
+        inspect(runtime, message.what, message.params, answer) or act(runtime, message.what, message.params, answer)
+    ):
+        answer({"error": {"code": "GAR-5001", "message": f"process {runtime.number} can't {message.what!r}"}})
 
 
 def _on_view(runtime: Runtime, view: View) -> None:

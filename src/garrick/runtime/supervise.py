@@ -360,6 +360,11 @@ def _renew(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> 
     return _await_backoff(runtime, cell, (error, delay), None, None)
 
 
+def renew(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
+    """Replace the instance of a running actor at once, for a reason of its own; no policy is asked and nothing is counted."""
+    return _renew(runtime, cell, error, 0.0)
+
+
 def _call_restarting(cell: Cell, context: tuple[BaseException, float]) -> Any:
     return cell.actor.restarting(context[0])
 

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from garrick.address import Address, control
-from garrick.errors import InvalidArgument
+from garrick.errors import AskTimeout, GarrickError, InvalidArgument, ManagementError, NoSuchActor
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import Answer
 from garrick.node.admin.processes import State
@@ -23,6 +23,7 @@ WAIT = 2.0
 """Seconds that processes get to answer a question."""
 LONGEST_WAIT = 3600.0
 LONGEST_LIST = 10_000
+_NO_HINT = "garrick actor why says more about an actor, garrick status about processes"
 RECENT = 3600.0
 """Seconds for which lost actors are listed; as in `garrick.runtime.inspection`."""
 
@@ -55,10 +56,16 @@ class Query:
 
 @dataclass(frozen=True)
 class Question:
-    """One kind of question: to all processes, or to the one that hosts an actor."""
+    """One kind of question: to all processes, or to the one that hosts an actor or keeps a dead letter.
+
+    Attributes:
+        merge: makes one answer of many.
+        about: ``address`` or ``letter``: the parameter that names what it is about; None: it is for all processes.
+        defaults: of parameters.
+    """
 
     merge: Merge
-    one: bool = False
+    about: str | None = None
     defaults: Params = field(default_factory=dict)
 
 
@@ -74,13 +81,18 @@ def ask(core: Core, token: Any, what: str, params: Params, now: float) -> None:
     query = Query(token, what, {**question.defaults, **params}, question.merge)
     _check(query.params)
     up = [p.number for p in core.processes.in_state(State.UP)]
-    if question.one:
+    if question.about == "address":
         query.address = _address(core, query.params.get("address"))
         query.process = core.kept.place(query.address)
         query.params["serial"] = query.address.serial
+    elif question.about == "letter":
+        query.process, query.params["number"] = _letter(core, query.params.get("letter"))
+    if question.about is not None:
         up = [number for number in up if number == query.process]
     query.asked = tuple(up)
     wait = min(float(query.params.get("timeout", 0.0)), LONGEST_WAIT) + WAIT
+    if what == "stop":
+        wait -= WAIT  # nobody answers before it has happened
     for number, serial in core.surveys.open(query, up, now + wait).items():
         sender = core.one_shot(serial)
         core.send(control(core.system, number), signals.Inspect(what, query.params), sender=sender)
@@ -89,7 +101,18 @@ def ask(core: Core, token: Any, what: str, params: Params, now: float) -> None:
 def close(core: Core, query: Query, answers: Mapping[int, Any], now: float) -> None:
     """All have answered, or their time is over."""
     good = {number: dict(answer) for number, answer in answers.items() if isinstance(answer, Mapping)}
-    value = query.merge(core, query, good, now)
+    errors = [answer["error"] for answer in good.values() if isinstance(answer.get("error"), Mapping)]
+    if errors:
+        refusal = ManagementError(
+            str(errors[0].get("message")), code=str(errors[0].get("code")), hint=errors[0].get("hint") or _NO_HINT
+        )
+        core.out.append(Answer(query.token, refusal))
+        return
+    try:
+        value = query.merge(core, query, good, now)
+    except GarrickError as error:
+        core.out.append(Answer(query.token, error))
+        return
     value["unanswered"] = [number for number in query.asked if number not in good]
     core.out.append(Answer(query.token, value))
 
@@ -100,6 +123,25 @@ def _check(params: Params) -> None:
     limit = params.get("limit", 1)
     if not isinstance(limit, int) or not 1 <= limit <= LONGEST_LIST:
         raise InvalidArgument(f"{limit!r} is no limit of a list", hint=f"give 1 to {LONGEST_LIST}")
+
+
+def _letter(core: Core, text: Any) -> tuple[int, int]:
+    process, _, number = str(text).partition(".")
+    if not process.isdecimal() or not number.isdecimal():
+        raise InvalidArgument(f"{text!r} is no dead letter", hint="garrick deadletter ls shows them: 3.17, for example")
+    if process == "0":
+        raise InvalidArgument(
+            f"letter {text} died in the admin, which never sees what a message says",
+            hint="it can't be shown or replayed",
+        )
+    if not core.processes.alive(int(process)):
+        raise InvalidArgument(
+            f"letter {text} went with its process {process}: {core.processes.table[int(process)].detail}"
+            if int(process) in core.processes.table
+            else f"letter {text} is of a process {process} that this system has never had",
+            hint="dead letters are kept where they died; only their number by reason outlives that",
+        )
+    return int(process), int(number)
 
 
 def _address(core: Core, text: Any) -> Address[Any]:
@@ -241,9 +283,32 @@ def _all(answers: Mapping[int, dict[str, Any]], key: str) -> list[dict[str, Any]
     return [row for rows in found for row in rows]
 
 
+def _done(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], _now: float) -> dict[str, Any]:
+    """What one process did."""
+    answer = answers.get(query.process)
+    if answer is not None:
+        return answer
+    process = core.processes.table.get(query.process)
+    if process is None:
+        raise NoSuchActor(f"{query.address} is unknown: this system has never had a process {query.process}")
+    if process.state is State.GONE:
+        if query.what == "stop" and query.asked:
+            return {"ended": True}  # its process was there for it alone, and ended with it
+        raise NoSuchActor(f"process {query.process} has ended ({process.reason}: {process.detail})")
+    if query.what == "stop":
+        return {"ended": False}
+    raise AskTimeout(f"process {query.process} did not answer in time", hint="garrick status shows its state")
+
+
 QUESTIONS: Mapping[str, Question] = {
     "find": Question(_find),
     "list": Question(_list, defaults={"sort": "mailbox", "limit": 50}),
-    "show": Question(_show, one=True),
+    "show": Question(_show, about="address"),
     "letters": Question(_letters, defaults={"limit": 100}),
+    "letter": Question(_done, about="letter"),
+    "replay": Question(_done, about="letter"),
+    "stop": Question(_done, about="address", defaults={"timeout": 30.0}),
+    "restart": Question(_done, about="address"),
+    "tell": Question(_done, about="address"),
+    "ask": Question(_done, about="address", defaults={"timeout": 30.0}),
 }
