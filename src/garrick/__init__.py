@@ -20,6 +20,7 @@ from garrick.errors import (
     GarrickError,
     HandlerFailed,
     InvalidArgument,
+    MailboxFull,
     NameTaken,
     NoCapableSystem,
     NotAnAddress,
@@ -29,6 +30,7 @@ from garrick.errors import (
 )
 from garrick.handlers import on
 from garrick.inbox import Inbox
+from garrick.mailbox import Bounded
 from garrick.messages import CapabilityLost, ChildExited, DeadLetter, Notice, Poisoned, Request, Terminated
 from garrick.reply import Reply
 from garrick.requirements import requires
@@ -53,6 +55,7 @@ __all__ = [
     "BackPressure",
     "Backoff",
     "BadActorClass",
+    "Bounded",
     "CapabilityLost",
     "ChildExited",
     "DeadLetter",
@@ -61,6 +64,7 @@ __all__ = [
     "HandlerFailed",
     "Inbox",
     "InvalidArgument",
+    "MailboxFull",
     "NameTaken",
     "NoCapableSystem",
     "NotAnAddress",

@@ -7,7 +7,7 @@ Owns the surface; everything it does is a call into its cell (`garrick.runtime.c
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
@@ -18,6 +18,7 @@ from garrick.handlers import HandlerTable
 if TYPE_CHECKING:
     import random
 
+    from garrick.mailbox import Bounded
     from garrick.messages import Request
     from garrick.reply import Reply
     from garrick.supervision import Supervision
@@ -76,6 +77,7 @@ class Actor:
         Raises:
             NotAnAddress: ``target`` is no address.
             UnpicklableMessage: the target is in another process and the message can't go there.
+            MailboxFull: the target is in this process, and its mailbox is ``Bounded(..., overflow="fail")``.
         """
         try:
             cell = target._cell  # the hot path: one lookup, one append, from any thread
@@ -98,6 +100,7 @@ class Actor:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
+        mailbox: Bounded | None = None,
         **kwargs: Any,
     ) -> Address[Any]:
         """Create a child and return its address at once; a failure to start arrives as `ChildExited`.
@@ -109,9 +112,10 @@ class Actor:
             requires: capabilities that the hosting system must have, on top of the class's own.
             supervision: what happens when a handler of the child raises.
             isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
+            mailbox: `Bounded`, or None for one without a bound.
         """
         return self._live().spawn(  # type: ignore[no-any-return]
-            actor_class, args, kwargs, name, requires, supervision, isolation
+            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox
         )
 
     @overload
@@ -135,6 +139,40 @@ class Actor:
     def defer(self) -> Address[Any]:
         """Leave the current ask open; send the answer to the returned address later, from anywhere."""
         return self._live().defer()  # type: ignore[no-any-return]
+
+    def stash(self) -> None:
+        """Put the message that is being handled aside, with its sender; an ask stays open.
+
+        It takes effect when the handler has ended without failing. What the handler returns is no answer then. `unstash_all` brings
+        it back, and so does a restart.
+
+        Raises:
+            InvalidArgument: no message is being handled, or this one is stashed already.
+            MailboxFull: the mailbox is `Bounded`, and that many messages are stashed.
+        """
+        self._live().put_aside()
+
+    def unstash_all(self) -> None:
+        """Put all stashed messages in front of the mailbox, in the order in which they came, when this handler has ended."""
+        self._live().bring_back()
+
+    def become(self, behaviour: Callable[[Any, Address[Any] | None], Any] | None) -> None:
+        """Let another method handle the messages from the next one on, until the next `become` or a restart.
+
+        Notices still go to ``@on`` handlers. A behaviour answers as the class does: by what it returns if the class has ``@on``
+        handlers, by sending if it overrides `receive`.
+
+        Args:
+            behaviour: takes ``(message, sender)``, may be ``async``; None: `receive` again.
+
+        Raises:
+            InvalidArgument: ``behaviour`` can't be called with two arguments.
+        """
+        self._live().become(behaviour)
+
+    def unbecome(self) -> None:
+        """Let `receive` (and the ``@on`` handlers) handle the messages again."""
+        self._live().become(None)
 
     def stop(self, target: Address[Any] | None = None, *, drain: bool = True) -> None:
         """End an actor: the given one after what was sent to it before, or this one after the current message.

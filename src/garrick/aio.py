@@ -19,6 +19,7 @@ from garrick.wire.envelope import SIGNAL
 if TYPE_CHECKING:
     from garrick.actor import Actor
     from garrick.address import Address
+    from garrick.mailbox import Bounded
     from garrick.supervision import Supervision
 
 R = TypeVar("R")
@@ -65,13 +66,14 @@ class AsyncActorSystem:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
+        mailbox: Bounded | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> Address[Any]:
         """See ActorSystem.spawn."""
         self.system._check()
         runtime = self.system._runtime
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
         slot = Slot(runtime, runtime.admin, timeout, None)
         address = runtime.spawn(spec, runtime.admin, notify=slot.address)
         slot.target = address

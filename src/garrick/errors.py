@@ -142,8 +142,8 @@ class UndecodableMessage(GarrickError):
     usual_hint = "install the package with the message's class wherever its actors may run"
 
 
-class MailboxFull(GarrickError):
-    """A bounded mailbox refused the message (``overflow="fail"``)."""
+class MailboxFull(AskError):
+    """A bounded mailbox has no room for the message: an ask ends with it, and with ``overflow="fail"`` a ``send`` raises it."""
 
     code = "GAR-1103"
     usual_hint = "the actor does not keep up: slow down, spread the work, or give its mailbox more room"

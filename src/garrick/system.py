@@ -22,6 +22,7 @@ from garrick.wire.envelope import SIGNAL
 if TYPE_CHECKING:
     from garrick.actor import Actor
     from garrick.address import Address
+    from garrick.mailbox import Bounded
     from garrick.node.base import Node
     from garrick.supervision import Supervision
 
@@ -120,6 +121,7 @@ class ActorSystem:
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
+        mailbox: Bounded | None = None,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
@@ -133,6 +135,7 @@ class ActorSystem:
             requires: capabilities that the hosting system must have.
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
+            mailbox: `Bounded`, or None for one without a bound.
             wait: whether to wait until it runs, and to raise when it can't start.
             timeout: seconds to wait.
 
@@ -144,7 +147,7 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
         if slot is not None:

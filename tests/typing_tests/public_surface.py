@@ -14,6 +14,7 @@ from garrick import (
     Address,
     AsyncActorSystem,
     Backoff,
+    Bounded,
     ChildExited,
     Inbox,
     Reply,
@@ -81,6 +82,13 @@ class Account(Actor):
         assert_type(self.random.random(), float)
         assert_type(self.defer(), Address[Any])
 
+    def behaves(self, message: object, sender: Address[Any] | None) -> None:
+        self.stash()
+        self.unstash_all()
+        self.become(self.behaves)
+        self.become(None)
+        self.become(self.facts)  # type: ignore[arg-type]
+
     def refused(self) -> None:
         self.send("nobody", 1)  # type: ignore[arg-type]
         self.spawn(Plain)  # type: ignore[arg-type]
@@ -98,6 +106,9 @@ def program() -> None:
         )
         system.spawn("package.module.Class", 1, key=2, supervision=Resume())
         system.spawn(Account, "ann", supervision=Stop(), wait=False)
+        system.spawn(Account, "ann", mailbox=Bounded(1000, overflow="fail"))
+        system.spawn(Account, "ann", mailbox=1000)  # type: ignore[arg-type]
+        Bounded(1000, overflow="block")  # type: ignore[arg-type]
         assert_type(account, Address[Any])
         assert_type(system.ask(account, Deposit(1)), int)
         assert_type(system.ask(account, Names(), timeout=1), list[str])

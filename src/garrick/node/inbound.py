@@ -85,7 +85,7 @@ class Inbound:
             _, kind, flags, _, serial, process, sender_serial = fields(raw)
             if kind == MESSAGE and not flags:
                 cell = cells.get(serial)
-                if cell is not None:
+                if cell is not None and cell.mailbox is None:
                     # The hot path: a message to an actor that is here.
                     try:
                         message = pickle_loads(raw[HEADER_SIZE:])

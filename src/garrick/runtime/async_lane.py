@@ -141,7 +141,11 @@ class AsyncLane:
         error: BaseException | None = None
         try:
             result = await coroutine
-            if done is supervise.handled_async and reports.is_coroutine_class(type(cell.actor)):
+            if (
+                done is supervise.handled_async
+                and cell.behaviour is None
+                and reports.is_coroutine_class(type(cell.actor))
+            ):
                 context, result, error = await self._burst(cell, context, result)
         except BaseException as raised:  # SystemExit and KeyboardInterrupt would end the loop
             error = raised
@@ -151,7 +155,7 @@ class AsyncLane:
         """Handle what has come meanwhile without going back to the lane; returns the last envelope and its outcome."""
         queue = cell.queue
         for _ in range(ASYNC_BURST):
-            if cell.stop_asked or not queue:
+            if cell.stop_asked or cell.pending or not queue:
                 break
             following = queue.popleft()
             if (

@@ -222,7 +222,7 @@ class Baton:
                         return
                     if result is not None and type(result) is CoroutineType:
                         runtime.go_async(cell, result, envelope, supervise.handled)
-                    elif cell.stop_asked and supervise.handled(runtime, cell, envelope, None, None):
+                    elif cell.pending and supervise.handled(runtime, cell, envelope, None, None):
                         return
             left -= 1
             if not left:

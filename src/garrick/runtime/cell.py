@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address, ReplyAddress
 from garrick.errors import InvalidArgument, NotAnAddress
 from garrick.reply import Reply
+from garrick.runtime import stash
+from garrick.runtime.mailbox import Mailbox
 from garrick.runtime.signals import Lookup, Spec, Stop, Unwatch, Watch
 from garrick.runtime.timers import Timer
 from garrick.wire.envelope import MESSAGE, REPLY, SIGNAL
@@ -43,14 +45,17 @@ class Cell:
         "address",
         "answered",
         "asks",
+        "behaviour",
         "busy",
         "children",
         "context",
         "ending",
         "executor",
         "handle",
+        "mailbox",
         "notify",
         "parent",
+        "pending",
         "pinned",
         "queue",
         "replies",
@@ -59,6 +64,7 @@ class Cell:
         "scheduled",
         "sender",
         "spec",
+        "stash",
         "state",
         "stop_asked",
         "stop_notify",
@@ -88,6 +94,8 @@ class Cell:
         self.answered: Any = None
         self.asks: set[Slot] | None = None
         """Its open asks."""
+        self.pending = 0
+        """What was asked for in the present step and is due when it ends; see `garrick.runtime.stash`."""
         self.stop_asked = 0
         self.stop_notify: list[Address[Any]] | None = None
         self.notify: Address[Any] | None = None
@@ -99,6 +107,10 @@ class Cell:
         self.context: Any = None
         self.ending: tuple[str, BaseException | None] | None = None
         self.executor: Executor | None = None
+        self.mailbox: Mailbox | None = None if spec.mailbox is None else Mailbox(spec.mailbox)
+        """Its bound, if it has one; then no address knows the cell."""
+        self.stash: stash.Stash | None = None
+        self.behaviour: stash.Behaviour | None = None
         self.waits: list[Slot] = []
 
     # --- used by the runtime ------------------------------------------------------------------------------------------
@@ -108,6 +120,14 @@ class Cell:
         self.busy = True
         if self.queue is None:
             self.queue = deque()
+
+    @property
+    def handling(self) -> bool:
+        """Whether one of its handlers runs now, as far as can be seen."""
+        if self.state != RUNNING:
+            return False
+        step = self.runtime.tenure.envelope
+        return self.busy or (step is not None and step[0] is self)
 
     def whereabouts(self) -> str:
         """One sentence for `AskTimeout`: what the actor is doing and how much waits."""
@@ -131,9 +151,10 @@ class Cell:
         requires: Any,
         supervision: Any,
         isolation: str,
+        mailbox: Any,
     ) -> Address[Any]:
         """See `garrick.actor.Actor.spawn`."""
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation)
+        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
         if self.children is None:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)
@@ -168,6 +189,7 @@ class Cell:
         """Give what an ``@on`` handler returned to the asker, unless the handler did so itself or deferred."""
         if self.answered is sender:
             return
+        self.answered = sender
         slot = sender.slot
         if slot is not None:
             if not slot.complete(value) and (value is not None or not slot.given_up):
@@ -193,12 +215,26 @@ class Cell:
 
     def unhandled(self, message: Any, sender: Address[Any] | None) -> None:
         """No ``@on`` handler takes this message."""
+        self.answered = sender
         self.runtime.undeliverable(self.address, message, sender, "unhandled")
+
+    def put_aside(self) -> None:
+        """See `garrick.actor.Actor.stash`."""
+        stash.put_aside(self)
+
+    def bring_back(self) -> None:
+        """See `garrick.actor.Actor.unstash_all`."""
+        stash.bring_back(self)
+
+    def become(self, behaviour: stash.Behaviour | None) -> None:
+        """See `garrick.actor.Actor.become`."""
+        stash.become(self, behaviour)
 
     def stop(self, target: Address[Any] | None, drain: bool) -> None:
         """See `garrick.actor.Actor.stop`."""
         if target is None or target == self.address:
             self.stop_asked = AFTER_MESSAGE if drain else AT_ONCE
+            self.pending |= stash.LOOK
         else:
             self.runtime.route(_address(target), Stop(drain=drain), self.address, SIGNAL)
 

@@ -114,7 +114,9 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
         cell.executor.retire(cell)
     for slot in tuple(cell.asks or ()):
         slot.cancel()  # nobody is left to read the answers
-    for item in waiting or ():
+    runtime.swollen.discard(cell)
+    aside, cell.stash = cell.stash.aside if cell.stash is not None else (), None
+    for item in (*aside, *(waiting or ())):
         if item[0] is cell:
             runtime.undeliverable(cell.address, item[1], item[2], reason)
         elif item[0] is runtime.control:
@@ -154,7 +156,7 @@ def _tell_all(runtime: Runtime, cell: Cell, reason: str, detail: str, error: Bas
         runtime.route(watched, Unwatch(cell.address), cell.address, SIGNAL)
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
-    cell.actor = cell.handle = cell.context = cell.ending = cell.failures = None
+    cell.actor = cell.handle = cell.behaviour = cell.context = cell.ending = cell.failures = None
     if not runtime.cells and not runtime.leaving:
         (runtime.on_shutdown if runtime.ending else runtime.on_empty)()
     return False

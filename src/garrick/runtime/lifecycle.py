@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.actor import Actor
 from garrick.address import Address
 from garrick.errors import BadActorClass, InvalidArgument, NameTaken
+from garrick.mailbox import Bounded
 from garrick.messages import ChildExited, Notice, Terminated
 from garrick.runtime import cancelling, deadlock, ending, groups, supervise
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
@@ -44,6 +45,7 @@ from garrick.runtime.signals import (
     Verdict,
     Watch,
 )
+from garrick.runtime.stash import LOOK, NOTICE
 from garrick.supervision import checked
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
 
@@ -74,6 +76,10 @@ def check_spec(spec: Spec, *, top_level: bool = False) -> None:
     if spec.isolation not in ("shared", "thread", "process"):
         raise InvalidArgument(
             f"isolation={spec.isolation!r} is not possible", hint="give 'shared', 'thread' or 'process'"
+        )
+    if spec.mailbox is not None and not isinstance(spec.mailbox, Bounded):
+        raise InvalidArgument(
+            f"mailbox={spec.mailbox!r} is no mailbox", hint="give Bounded(...), or None for one without a bound"
         )
 
 
@@ -134,6 +140,8 @@ def _tick_now(timer: Timer) -> bool:
     cell = timer.cell
     if timer.cancelled or cell.state != RUNNING:
         return False
+    if cell.mailbox is not None:
+        cell.mailbox.add(1)
     return cell.runtime.run_message(cell, (cell, timer.message, cell.address))
 
 
@@ -195,6 +203,7 @@ def _stop(runtime: Runtime, cell: Cell, signal: Stop) -> bool:
         waiting = failures is not None and failures.waiting
         if cell.state == STARTING or (cell.busy and not waiting):
             cell.stop_asked = AT_ONCE
+            cell.pending |= LOOK
             return False
         if waiting:
             cell.actor = None  # it has heard `restarting`
@@ -244,4 +253,5 @@ def _tell(runtime: Runtime, cell: Cell, notice: Notice) -> bool:
 
 def _call_notice(cell: Cell, context: Any) -> Any:
     cell.sender = None
+    cell.pending = LOOK | NOTICE
     return context[3](cell.actor, context[1])

@@ -26,6 +26,7 @@ from garrick.runtime import ending, lifecycle, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.history import History
+from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
     Signal,
     Spawn,
@@ -127,6 +128,8 @@ class Runtime:
         """How to interrupt the handlers that run now and opted in, by the question (`garrick.cancellation`)."""
         self.abandoned = False
         """Whether nobody will answer any more."""
+        self.swollen: set[Cell] = set()
+        """Actors whose overlong queue has been reported."""
         self.timers = TimerHeap()
         self._counter = itertools.count(1)
         self._spawn_lock = threading.Lock()
@@ -170,6 +173,8 @@ class Runtime:
         if not (cell.busy or cell.scheduled):
             cell.scheduled = True
             self.append((self.control, self.run_queue, cell))
+        elif len(queue) > HIGH_WATER:
+            swell(self, cell)
 
     def run_queue(self, cell: Cell) -> bool:
         """Handle a burst of what waits for one actor."""
@@ -177,6 +182,8 @@ class Runtime:
         queue = cell.queue
         if cell.busy or queue is None:
             return False
+        if self.swollen and len(queue) < HIGH_WATER // 2:
+            self.swollen.discard(cell)
         control = self.control
         for _ in range(BURST):
             if not queue:
@@ -318,7 +325,7 @@ class Runtime:
         elif type(target) is ReplyAddress and target.slot is not None:
             self._complete(target, kind, message, sender)
         elif target.process == self.number and target.system == self.system:
-            self.deliver(target, kind, message, sender)
+            self.deliver(target, kind, message, sender, at_once=kind == MESSAGE)
         elif target.system == self.system and target.process in self.local_control:
             self.post(self._to_local_control, (target, message, sender))
         else:
@@ -346,7 +353,9 @@ class Runtime:
         if not target.slot.complete(None if kind == FAILURE else message, failure) and failure is None:
             self.dead_letter(target, message, sender, "late reply")
 
-    def deliver(self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None) -> None:
+    def deliver(
+        self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None, *, at_once: bool = False
+    ) -> None:
         """A message for this process arrived, from a link or from here; any thread.
 
         Messages of one link must be delivered by one thread at a time, or their order is lost.
@@ -373,7 +382,10 @@ class Runtime:
             # The lane keeps the order between a spawn that waits in it and what comes behind.
             self.post(self._deliver_late, (target, kind, message, sender))
             return
-        target._cell = cell
+        if cell.mailbox is None:
+            target._cell = cell
+        elif kind == MESSAGE and not admit(self, cell, message, sender, at_once=at_once):
+            return
         if kind == SIGNAL:
             self.post_signal(cell, message, sender)
         else:
@@ -388,9 +400,12 @@ class Runtime:
             return self._accept_spawn(target, message)
         cell = self.cells.get(serial)
         if cell is not None:
-            target._cell = cell
+            if cell.mailbox is None:
+                target._cell = cell
             if kind == SIGNAL:
                 return self.signal((cell, message, sender))
+            if cell.mailbox is not None and not admit(self, cell, message, sender, at_once=False):
+                return False
             if cell.queue is None:
                 cell.queue = deque()
             self.enqueue(cell, (cell, message, sender))
@@ -423,8 +438,13 @@ class Runtime:
         held = self._held.pop(serial, None)
         if held:
             # Into its queue before anybody can find the cell: later messages must come behind these.
-            cell.queue = deque(self._envelope(cell, kind, message, sender) for _, kind, message, sender in held)
-        target._cell = cell
+            cell.queue = deque(
+                self._envelope(cell, kind, message, sender)
+                for _, kind, message, sender in held
+                if kind == SIGNAL or cell.mailbox is None or admit(self, cell, message, sender, at_once=False)
+            )
+        if cell.mailbox is None:
+            target._cell = cell
         self.cells[serial] = cell
         return lifecycle.start(self, cell)
 
@@ -592,7 +612,8 @@ class Runtime:
     ) -> Cell:
         cell = Cell(self, address, spec, parent)
         cell.notify = notify
-        address._cell = cell
+        if cell.mailbox is None:
+            address._cell = cell
         self.cells[address.serial] = cell
         return cell
 

@@ -31,6 +31,7 @@ class Spec:
     requires: dict[str, Any] = field(default_factory=dict)
     supervision: Any = None
     isolation: str = "shared"
+    mailbox: Any = None
 
 
 # --- to an actor's address -------------------------------------------------------------------------------------------

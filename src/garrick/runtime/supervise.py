@@ -17,7 +17,7 @@ from garrick.address import ReplyAddress
 from garrick.errors import BadActorClass, GarrickError, NoCapableSystem
 from garrick.messages import Notice, Poisoned
 from garrick.requirements import is_demanding, missing, requirements_of
-from garrick.runtime import load
+from garrick.runtime import load, stash
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.ending import begin_stop
 from garrick.runtime.failures import failures_of, signals_in
@@ -68,6 +68,7 @@ def _construct(cell: Cell, _context: Any) -> Actor:
     cls = resolve_class(spec.actor_class)
     if cell.actor is None and is_demanding(cls, spec.requires):
         _check_fit(cell, cls)
+    cell.behaviour = None
     actor = cls.__new__(cls)
     actor._cell = cell
     actor.address = cell.address
@@ -97,8 +98,8 @@ def _constructed(runtime: Runtime, cell: Cell, context: Any, actor: Any, error: 
         return _make_failed(runtime, cell, error)
     cell.actor = actor
     cls = type(actor)
-    cell.handle = actor.receive
     cell.replies = cls.receive is Actor.receive
+    stash.install(cell)
     if cls.started is not Actor.started:
         return runtime.run_step(cell, _call_started, None, _running)
     return _running(runtime, cell, context, None, None)
@@ -158,6 +159,8 @@ def handled(runtime: Runtime, cell: Cell, envelope: Any, _result: Any, error: Ba
     """A message has been handled, or failed; a synchronous ``@on`` handler has given its answer by itself (`Actor.receive`)."""
     if error is not None:
         return fail(runtime, cell, envelope, error)
+    if cell.pending:
+        stash.settle(runtime, cell, envelope)
     if cell.stop_asked:
         return _stop_as_asked(runtime, cell)
     return False
@@ -175,6 +178,8 @@ def fail(runtime: Runtime, cell: Cell, envelope: Any, error: BaseException) -> b
     message, sender = envelope[1], envelope[2]
     if cell.state == ENDED:
         return False
+    if cell.pending:
+        stash.spoil(runtime, cell, envelope)
     text = f"{type(cell.actor).__qualname__} failed on {type(message).__name__}: {describe(error)}"
     log.warning("%s (%s)", text, cell.address, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
     runtime.history.failed(cell, runtime.clock.now(), type(message).__qualname__, error)
@@ -351,6 +356,7 @@ def _renew(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> 
     """Replace the instance after ``delay`` seconds."""
     cell.state = RESTARTING
     cell.hold()
+    stash.restore(runtime, cell)
     _gather_escalated(runtime, cell)
     for timer in tuple(cell.timers or ()):
         if not timer.keep:
