@@ -32,7 +32,7 @@ from garrick.handlers import on
 from garrick.inbox import Inbox
 from garrick.mailbox import Bounded
 from garrick.messages import CapabilityLost, ChildExited, DeadLetter, Notice, Poisoned, Request, Terminated
-from garrick.reply import Reply
+from garrick.reply import Replies, Reply
 from garrick.requirements import requires
 from garrick.supervision import Backoff, Escalate, Restart, Resume, Stop, Supervision
 from garrick.system import ActorSystem
@@ -70,6 +70,7 @@ __all__ = [
     "NotAnAddress",
     "Notice",
     "Poisoned",
+    "Replies",
     "Reply",
     "Request",
     "Restart",

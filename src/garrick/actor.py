@@ -7,12 +7,12 @@ Owns the surface; everything it does is a call into its cell (`garrick.runtime.c
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from garrick.address import Address, ReplyAddress
-from garrick.errors import NoActorContext, NotAnAddress
+from garrick.errors import GarrickError, NoActorContext, NotAnAddress
 from garrick.handlers import HandlerTable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from garrick.mailbox import Bounded
     from garrick.messages import Request
-    from garrick.reply import Reply
+    from garrick.reply import Replies, Reply
     from garrick.supervision import Supervision
 
 R = TypeVar("R")
@@ -131,6 +131,22 @@ class Actor:
             timeout: seconds from now until the reply raises `AskTimeout`.
         """
         return self._live().ask(target, message, timeout)  # type: ignore[no-any-return]
+
+    @overload
+    def ask_all(
+        self, targets: Iterable[Address[Any]], message: Request[R], timeout: float = ...
+    ) -> Replies[R | GarrickError]: ...
+    @overload
+    def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float = ...) -> Replies[Any]: ...
+    def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float = 30.0) -> Replies[Any]:
+        """Send one message to many and get their `Replies`: an answer or an error for each, in order or as they come.
+
+        Args:
+            targets: whom to ask.
+            message: the question.
+            timeout: seconds from now for all of them; whoever has not answered then has `AskTimeout` as its outcome.
+        """
+        return self._live().ask_all(targets, message, timeout)  # type: ignore[no-any-return]
 
     def reply(self, message: Any) -> None:
         """Answer the message that is being handled: its sender gets ``message``."""

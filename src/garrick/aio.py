@@ -6,9 +6,10 @@ Owns only the waiting: everything that blocks there is awaited here. With base `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
+from garrick.errors import GarrickError
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
 from garrick.runtime.async_lane import AsyncLane
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from garrick.supervision import Supervision
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class AsyncActorSystem:
@@ -95,6 +97,42 @@ class AsyncActorSystem:
         self.system._check()
         return await self._wait(self.system._runtime.ask(target, message, timeout)._slot)
 
+    @overload
+    async def ask_all(
+        self, targets: Iterable[Address[Any]], message: Request[R], timeout: float = ...
+    ) -> list[R | GarrickError]: ...
+    @overload
+    async def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float = ...) -> list[Any]: ...
+    async def ask_all(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float = DEFAULT_TIMEOUT
+    ) -> list[Any]:
+        """See ActorSystem.ask_all."""
+        self.system._check()
+        gathering = self.system._runtime.ask_all(targets, message, timeout)
+        if self._base != "sim":
+            return await gathering.wait_async()
+        try:
+            return await asyncio.to_thread(gathering.wait)
+        except asyncio.CancelledError:
+            gathering.cancel()
+            raise
+
+    @overload
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Request[R], timeout: float = ...
+    ) -> AsyncIterator[tuple[Address[Any], R | GarrickError]]: ...
+    @overload
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float = ...
+    ) -> AsyncIterator[tuple[Address[Any], Any]]: ...
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float = DEFAULT_TIMEOUT
+    ) -> AsyncIterator[tuple[Address[Any], Any]]:
+        """See ActorSystem.ask_each: ``async for target, outcome in system.ask_each(...)``."""
+        self.system._check()
+        gathering = self.system._runtime.ask_all(targets, message, timeout)
+        return gathering.each_async() if self._base != "sim" else _each_in_thread(gathering.each())
+
     async def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT, *, drain: bool = True) -> None:
         """See ActorSystem.stop_actor."""
         self.system._check()
@@ -134,3 +172,11 @@ class AsyncActorSystem:
     async def stop(self, grace: float = 5.0) -> list[str]:
         """See ActorSystem.stop."""
         return await asyncio.to_thread(self.system.stop, grace)
+
+
+async def _each_in_thread(outcomes: Iterator[T]) -> AsyncIterator[T]:
+    while True:
+        found = await asyncio.to_thread(next, outcomes, None)
+        if found is None:
+            return
+        yield found

@@ -9,10 +9,10 @@ import importlib
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from garrick.errors import InvalidArgument, SystemStopped
+from garrick.errors import GarrickError, InvalidArgument, SystemStopped
 from garrick.inbox import Inbox
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
@@ -179,6 +179,44 @@ class ActorSystem:
         """
         self._check()
         return self._runtime.ask(target, message, timeout).result()
+
+    @overload
+    def ask_all(
+        self, targets: Iterable[Address[Any]], message: Request[R], timeout: float = ...
+    ) -> list[R | GarrickError]: ...
+    @overload
+    def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float = ...) -> list[Any]: ...
+    def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float = DEFAULT_TIMEOUT) -> list[Any]:
+        """Send one message to many and wait until all have answered or the time is over.
+
+        Args:
+            targets: whom to ask.
+            message: the question.
+            timeout: seconds for all of them.
+
+        Returns:
+            For each target, in order, its answer, or the error that `ask` would have raised.
+        """
+        self._check()
+        return self._runtime.ask_all(targets, message, timeout).wait()
+
+    @overload
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Request[R], timeout: float = ...
+    ) -> Iterator[tuple[Address[Any], R | GarrickError]]: ...
+    @overload
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float = ...
+    ) -> Iterator[tuple[Address[Any], Any]]: ...
+    def ask_each(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float = DEFAULT_TIMEOUT
+    ) -> Iterator[tuple[Address[Any], Any]]:
+        """As `ask_all`, one after the other as they come: ``for target, outcome in system.ask_each(...)``.
+
+        The questions are sent at once. Those that are still open when the loop is left are given up, as if cancelled.
+        """
+        self._check()
+        return self._runtime.ask_all(targets, message, timeout).each()
 
     def stop_actor(self, target: Address[Any], timeout: float = DEFAULT_TIMEOUT, *, drain: bool = True) -> None:
         """End an actor after what was sent to it before, and wait until it and its children have ended.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, assert_type
 
@@ -16,7 +17,9 @@ from garrick import (
     Backoff,
     Bounded,
     ChildExited,
+    GarrickError,
     Inbox,
+    Replies,
     Reply,
     Request,
     Restart,
@@ -57,6 +60,11 @@ class Account(Actor):
         assert_type(other, Address[Any])
         assert_type(self.ask(other, Deposit(1)), Reply[int])
         assert_type(self.ask(other, Deposit(1), timeout=2.0).result(), int)
+        assert_type(self.ask_all([other], Deposit(1)), Replies[int | GarrickError])
+        assert_type(await self.ask_all([other], Deposit(1)), list[int | GarrickError])
+        async for _target, _outcome in self.ask_all([other], Deposit(1), timeout=2.0):
+            assert_type(_target, Address[Any])
+            assert_type(_outcome, int | GarrickError)
         assert_type(await self.ask(other, Names()), list[str])
         assert_type(await self.ask(other, Plain()), Any)
         assert_type(await self.lookup("ben"), Address[Any] | None)
@@ -113,6 +121,8 @@ def program() -> None:
         assert_type(system.ask(account, Deposit(1)), int)
         assert_type(system.ask(account, Names(), timeout=1), list[str])
         assert_type(system.ask(account, Plain()), Any)
+        assert_type(system.ask_all([account], Deposit(1)), list[int | GarrickError])
+        assert_type(system.ask_each([account], Deposit(1)), Iterator[tuple[Address[Any], int | GarrickError]])
         assert_type(system.lookup("ann"), Address[Any] | None)
         assert_type(system.inbox(), Inbox)
         assert_type(system.inbox().receive_from(1), tuple[Any, Address[Any] | None])
@@ -128,6 +138,8 @@ async def async_program() -> None:
         assert_type(await system.ask(account, Deposit(1)), int)
         assert_type(await system.ask(account, Names()), list[str])
         assert_type(await system.ask(account, Plain()), Any)
+        assert_type(await system.ask_all([account], Deposit(1)), list[int | GarrickError])
+        assert_type(system.ask_each([account], Deposit(1)), AsyncIterator[tuple[Address[Any], int | GarrickError]])
         assert_type(await system.lookup("ann"), Address[Any] | None)
         assert_type(await system.stop(), list[str])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
 from garrick.runtime import cancelling, deadlock
+from garrick.runtime.once import finisher
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -112,19 +113,9 @@ class Slot:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
-        def finish() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def finish_soon() -> None:
-            try:
-                loop.call_soon_threadsafe(finish)
-            except RuntimeError:
-                pass  # the loop has been closed: its system ended, and nobody waits any more
-
         self._begin_wait()
         timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
-        self.on_done(finish_soon)
+        self.on_done(finisher(loop, future))
         try:
             await future
         except asyncio.CancelledError:
@@ -166,6 +157,14 @@ class Slot:
         """The asker no longer wants the answer."""
         if not self.done:
             self._give_up(AskCancelled(f"the ask to {self.target} was cancelled"))
+
+    def open(self) -> tuple[Slot, ...]:
+        """Itself while it has not ended: a wait may be for several asks (`garrick.runtime.fanout`)."""
+        return () if self.done else (self,)
+
+    def settled(self) -> Any:
+        """The answer of a finished ask, or its failure, as a value."""
+        return self._value if self._failure is None else self._failure
 
     def is_given_up(self) -> bool:
         """Whether it has ended by the asker's side. Somebody may only be about to notice that its time is over, so look."""

@@ -335,7 +335,7 @@ class Baton:
         A hop to another thread and back costs 40 us; this costs one.
         """
         runtime = self.runtime
-        target = ready.target._cell
+        target = ready.target._cell if ready.target is not None else None
         if target is None or target.runtime is not runtime or target.queue is not None or tenure.depth >= INLINE_DEPTH:
             return bool(ready.done)
         lane = runtime.lane

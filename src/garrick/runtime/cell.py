@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import InvalidArgument, NotAnAddress
-from garrick.reply import Reply
+from garrick.reply import Replies, Reply
 from garrick.runtime import stash
 from garrick.runtime.mailbox import Mailbox
 from garrick.runtime.signals import Lookup, Spec, Stop, Unwatch, Watch
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from garrick.runtime.ask import Slot
     from garrick.runtime.failures import Failures
+    from garrick.runtime.fanout import Gathering
     from garrick.runtime.pool import Executor
     from garrick.runtime.runtime import Runtime
 
@@ -111,7 +113,7 @@ class Cell:
         """Its bound, if it has one; then no address knows the cell."""
         self.stash: stash.Stash | None = None
         self.behaviour: stash.Behaviour | None = None
-        self.waits: list[Slot] = []
+        self.waits: list[Slot | Gathering] = []
 
     # --- used by the runtime ------------------------------------------------------------------------------------------
 
@@ -162,6 +164,10 @@ class Cell:
     def ask(self, target: Address[Any], message: Any, timeout: float) -> Reply[Any]:
         """See `garrick.actor.Actor.ask`."""
         return self.runtime.ask(target, message, timeout, self)
+
+    def ask_all(self, targets: Iterable[Address[Any]], message: Any, timeout: float) -> Replies[Any]:
+        """See `garrick.actor.Actor.ask_all`."""
+        return Replies(self.runtime.ask_all(targets, message, timeout, self))
 
     def reply(self, message: Any) -> None:
         """See `garrick.actor.Actor.reply`."""

@@ -18,6 +18,7 @@ from garrick.wire.envelope import SIGNAL
 if TYPE_CHECKING:
     from garrick.runtime.ask import Slot
     from garrick.runtime.cell import Cell
+    from garrick.runtime.fanout import Gathering
     from garrick.runtime.runtime import Runtime
 
 CHASE_AFTER = 0.05
@@ -32,50 +33,65 @@ def enter(slot: Slot, asker: Cell) -> None:
     """
     # First join the graph, then look: of two actors that begin to wait for each other, the second one sees the first.
     asker.waits.append(slot)
+    if cycles(slot, asker):
+        asker.waits.remove(slot)
+        failure = error(slot, asker)
+        slot.complete(None, failure)
+        raise failure
+
+
+def cycles(wait: Slot | Gathering, asker: Cell) -> list[Slot]:
+    """Which asks of a wait that has begun can't be answered, since their targets wait for ``asker``; others may be chased."""
+    closed: list[Slot] = []
     seen = {id(asker)}
-    todo = [slot]
     leaves = False
-    while todo:
-        cell = todo.pop().target._cell
-        if cell is asker:
-            asker.waits.remove(slot)
-            error = _deadlock(slot, asker)
-            slot.complete(None, error)
-            raise error
-        if cell is None or cell.runtime is not slot.runtime:
-            leaves = True
-        elif id(cell) not in seen:
-            seen.add(id(cell))
-            todo.extend(other for other in tuple(cell.waits) if not other.done)
+    for asked in wait.open():
+        todo = [asked]
+        while todo:
+            cell = todo.pop().target._cell
+            if cell is asker:
+                closed.append(asked)
+                break
+            if cell is None or cell.runtime is not asked.runtime:
+                leaves = True
+            elif id(cell) not in seen:
+                seen.add(id(cell))
+                todo.extend(slot for other in tuple(cell.waits) for slot in other.open())
     if leaves:
-        slot.expose()
-        slot.runtime.post(_arm, (slot, asker))
+        asker.runtime.post(_arm, (wait, asker))
+    return closed
 
 
-def _arm(argument: tuple[Slot, Cell]) -> None:
-    slot, asker = argument
-    runtime = slot.runtime
+def _arm(argument: tuple[Slot | Gathering, Cell]) -> None:
+    wait, asker = argument
+    runtime = asker.runtime
 
     def send() -> None:
-        if not slot.done and slot in asker.waits:
-            runtime.route(slot.target, Chase(asker.address, slot.address.serial, ()), asker.address, SIGNAL)
+        if wait in asker.waits:
+            for slot in wait.open():
+                if slot.target._cell is None or slot.target._cell.waits:
+                    slot.expose()
+                    chase = Chase(asker.address, slot.address.serial, ())
+                    runtime.route(slot.target, chase, asker.address, SIGNAL)
 
-    if not slot.done:
+    if not wait.done:
         runtime.timers.arm(runtime.clock.now() + CHASE_AFTER, send)
 
 
 def chase(runtime: Runtime, cell: Cell, signal: Chase) -> None:
     """A chase has reached ``cell``; holder only."""
+    waits = tuple(cell.waits)
     if cell.address == signal.asker:
         slot = runtime.slots.get(signal.serial)
-        if slot is not None and slot in cell.waits:
-            slot.complete(None, _deadlock(slot, cell))
+        if slot is not None and any(slot in wait.open() for wait in waits):
+            slot.complete(None, error(slot, cell))
     elif cell.address not in signal.over:
         onward = Chase(signal.asker, signal.serial, (*signal.over, cell.address))
-        for slot in tuple(cell.waits):
-            if not slot.done:
+        for wait in waits:
+            for slot in wait.open():
                 runtime.route(slot.target, onward, cell.address, SIGNAL)
 
 
-def _deadlock(slot: Slot, asker: Cell) -> AskDeadlock:
+def error(slot: Slot, asker: Cell) -> AskDeadlock:
+    """What tells the asker."""
     return AskDeadlock(f"{asker.address} asks {slot.target}, which waits for {asker.address}")

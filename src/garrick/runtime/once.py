@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 
 class Once:
@@ -34,3 +35,19 @@ class Once:
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
+
+
+def finisher(loop: Any, future: Any) -> Callable[[], None]:
+    """What completes an asyncio future from any thread."""
+
+    def finish() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def finish_soon() -> None:
+        try:
+            loop.call_soon_threadsafe(finish)
+        except RuntimeError:
+            pass  # the loop has been closed: its system ended, and nobody waits any more
+
+    return finish_soon

@@ -13,7 +13,7 @@ import itertools
 import logging
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CoroutineType
 from typing import Any
 
@@ -25,6 +25,7 @@ from garrick.reply import Reply
 from garrick.runtime import ending, lifecycle, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
+from garrick.runtime.fanout import Gathering
 from garrick.runtime.history import History
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
@@ -120,7 +121,7 @@ class Runtime:
         self.leaving = 0
         """Actors that have ended and tell so when their names are free."""
         self.slots: dict[int, Slot] = {}
-        self.waiting: set[Slot] = set()
+        self.waiting: set[Slot | Gathering] = set()
         """Asks that the program waits for."""
         self.given_up: dict[ReplyAddress, None] = {}
         """Questions of other processes whose answers nobody wants any more, oldest first (`garrick.runtime.cancelling`)."""
@@ -522,6 +523,12 @@ class Runtime:
     ) -> Reply[Any]:
         """Send a question; see `garrick.actor.Actor.ask`."""
         slot = Slot(self, target, timeout, asker)
+        self.send_question(slot, message, kind)
+        return Reply(slot)
+
+    def send_question(self, slot: Slot, message: Any, kind: int = MESSAGE) -> None:
+        """Send the question of a new slot."""
+        target, asker = slot.target, slot.asker
         if self.ending and asker is None:
             raise SystemStopped(f"the actor system {self.system} has ended")
         self.route(target, message, slot.address, kind)
@@ -533,7 +540,12 @@ class Runtime:
                 asker.asks.discard(slot)
         if target._cell is None and slot.address.serial == 0 and not slot.done:
             slot.expose()  # only an exposed ask is found when its target's process is lost
-        return Reply(slot)
+
+    def ask_all(
+        self, targets: Iterable[Address[Any]], message: Any, timeout: float, asker: Cell | None = None
+    ) -> Gathering:
+        """Send one question to many; see `garrick.actor.Actor.ask_all`."""
+        return Gathering(self, targets, message, timeout, asker)
 
     def next_serial(self) -> int:
         """A serial that no other address of the system has or will have."""
