@@ -61,7 +61,8 @@ class ActorSystem:
         name: of the system, unique for this user on this machine; made up when None.
         capabilities: what actors can require; keys to any picklable values.
         options: further options of the base. ``multiprocess``: ``workers=`` (processes), ``detached=`` (goes on without this
-            program), ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``.
+            program), ``preload=`` (names of modules that are imported once, before processes are forked),
+            ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``.
 
     Raises:
         InvalidArgument: there is no such base or option.

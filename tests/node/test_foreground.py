@@ -102,6 +102,23 @@ def test_missing_credentials_are_told() -> None:
         assert "GAR-4006" in process.stderr.read()
 
 
+@pytest.mark.parametrize("moment", ["p1.sock", "engine", "engine/lock"])
+def test_a_signal_while_it_joins_leaves_nothing(base: Path, tmp_path: Path, moment: str) -> None:
+    pytest.importorskip("nats", reason="the extra `cluster` is not installed")
+    from garrick.engine.identity import create_convention, issue, save_credentials
+    from garrick.engine.nats.server import free_port
+
+    address = f"127.0.0.1:{free_port()}"
+    keys = create_convention(tmp_path / "keys", "test", [f"tls://{address}"])
+    path = save_credentials(issue(keys, "h1", ["directory"]), tmp_path / "h1.json")
+    with node("--name", "h1", "--workers", "1", "--credentials", str(path), "--listen", address) as process:
+        rundir = base / "garrick" / "h1"
+        wait_until(lambda: (rundir / moment).exists() or process.poll() is not None, 10)
+        process.terminate()
+        assert process.wait(10) == 0
+        assert not rundir.exists()
+
+
 def test_the_management_socket_answers(base: Path) -> None:
     with ActorSystem(name="a", workers=1) as system:
         system.spawn(Victim, name="v")

@@ -272,6 +272,7 @@ def start(
     credentials: str | os.PathLike[str] | None = None,
     join: str | Sequence[str] = (),
     listen: str | None = None,
+    preload: Sequence[str] = (),
 ) -> ClientNode:
     """Start a system on this machine and take part in it.
 
@@ -283,10 +284,11 @@ def start(
         credentials: file with the credentials for a convention that the system joins.
         join: addresses of the convention, if others than the credentials say.
         listen: ``host:port`` for the convention's server, if this system starts it.
+        preload: modules that are imported once, before processes are forked, instead of in each of them.
 
     Raises:
         SystemExists: a system of that name runs.
-        SystemStartFailed: its admin did not come up.
+        SystemStartFailed: its admin did not come up, or a module can't be preloaded.
         EngineError: the convention can't be joined.
         BadCredentials: the credentials are damaged, or another system's.
         MissingMainGuard: this is a worker that imports the program's main file.
@@ -309,6 +311,7 @@ def start(
             credentials=os.path.abspath(credentials) if credentials is not None else None,
             join=(join,) if isinstance(join, str) else tuple(join),
             listen=listen,
+            preload=(preload,) if isinstance(preload, str) else tuple(preload),
         )
         admin = _start_admin(config, rundir)
         return ClientNode(rundir, None if detached else admin, _first_session(rundir, admin, not detached), main)

@@ -1,10 +1,11 @@
 """The fork-server of a system: a small process with the library loaded that makes all others in milliseconds.
 
-Owns forking, and reaping what it forked. Must not import asyncio or anything of a user, and has one thread, or forking would not be
-safe. The admin talks to it over a socket pair, one JSON object per packet::
+Owns forking, and reaping what it forked. Must not import asyncio or anything of a user that he has not named for it (``preload``), and has
+one thread, or forking would not be safe. The admin talks to it over a socket pair, one JSON object per packet::
 
     {"start": number, "role": role}    ->  {"started": number, "pid": pid}  or  {"failed": number, "error": text}
     {"kill": number}
+                                       <-  {"preloaded": text}: once, if there was something to preload; what went wrong
                                        <-  {"exited": number, "status": wait status}
 
 Invariants: whoever it forked is killed by the kernel when it ends, and it is killed when the admin ends, whatever state they are in;
@@ -17,12 +18,14 @@ import contextlib
 import ctypes
 import faulthandler
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from dataclasses import dataclass, field
 from functools import cache
@@ -55,6 +58,8 @@ class NodeConfig:
     """Addresses of the convention, if others than the credentials say."""
     listen: str | None = None
     """``host:port`` for the convention's server, if this system starts it."""
+    preload: tuple[str, ...] = ()
+    """Modules that the fork-server imports, so that its children need not."""
 
 
 @cache
@@ -107,6 +112,8 @@ class _ForkServer:
         set_title("garrick fork")
         import garrick.node.worker  # noqa: F401 - what every child needs is loaded once, here
 
+        if self.config.preload:
+            self.tell(preloaded=preload(self.config.preload)[:2000])
         gc.collect()
         gc.freeze()  # the collector of a child leaves our pages alone, so that they stay shared
         poll = select.poll()
@@ -187,6 +194,19 @@ class _ForkServer:
             self.sock.send(json.dumps(content).encode())
         except OSError:
             os._exit(1)  # the admin has gone
+
+
+def preload(modules: tuple[str, ...]) -> str:
+    """Import what users want all processes to have from the beginning; what went wrong, or nothing."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # of a user, and whatever it is the start of the system has to say it
+            return f"{name} can't be preloaded: {type(error).__name__}: {error}"
+        if threading.active_count() > 1:
+            others = ", ".join(t.name for t in threading.enumerate() if t is not threading.main_thread())
+            return f"{name} can't be preloaded: it starts a thread ({others}), which no forked process would have"
+    return ""
 
 
 def leave_it_to_the_admin(_signum: int, _frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from garrick.errors import GarrickError, UndecodableMessage
+from garrick.errors import GarrickError, SystemStartFailed, UndecodableMessage
 from garrick.node import handshake
 from garrick.node.admin import (
     AdminMachine,
@@ -103,13 +103,19 @@ class Host:
         self.listener = Listener(listener, self.reactor, token, self.receive, self._session)
         self.listener.on_greeted = self._greeted
         self.spawner = Spawner(forkserver, pid, config, self.reactor, self._process_died, self._no_forkserver)
+        self._preloaded: asyncio.Future[str] = self.loop.create_future()
+        self.spawner.preloaded = self._fork_server_is_ready
+        self.opening: asyncio.Task[None] | None = None
+        """What the system does before it lets clients in; an end of the system ends that first."""
         self._sessions: dict[int, _Session] = {}
         self._greeted_numbers: set[int] = set()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._tick_handle: asyncio.TimerHandle | None = None
-        self._ready = config.credentials is None
+        self._ready = config.credentials is None and not config.preload
         self._early: list[tuple[Hello, socket.socket]] = []
-        """Sessions of clients that wait until the system has joined its convention."""
+        """Sessions of clients that wait until the system has what it needs."""
+        self._failure: GarrickError | None = None
+        """Why the system can't start."""
         self._management = ManagementServer(
             rundir.path / SOCKET,
             {"status": lambda _: self.status(), **methods(QUESTIONS, self.inspect)},
@@ -129,23 +135,35 @@ class Host:
         """Answer questions of the operator, join the convention if there is one, and let clients in.
 
         Raises:
-            GarrickError: the convention can't be joined; clients have been told.
+            GarrickError: the convention can't be joined, or a module not be preloaded; clients have been told.
         """
         await self._management.start()
-        if self.config.credentials is not None:
-            try:
+        try:
+            if self.config.preload:
+                await self._preload()
+            if self.config.credentials is not None:
                 await self._join(self.config.credentials)
-            except GarrickError as error:
-                for _, sock in self._early:
-                    with contextlib.suppress(OSError):
-                        sock.send(handshake.line(failed=base64.b64encode(pickle.dumps(error)).decode()))
-                    sock.close()
-                self._early.clear()
-                raise
+        except GarrickError as error:
+            self._failure = error
+            for _, sock in self._early:
+                _refuse(sock, error)
+            self._early.clear()
+            raise
         self._ready = True
         for hello, sock in self._early:
             self._session(hello, sock)
         self._early.clear()
+
+    def _fork_server_is_ready(self, problem: str) -> None:
+        if not self._preloaded.done():  # a new fork-server says it again
+            self._preloaded.set_result(problem)
+
+    async def _preload(self) -> None:
+        problem = await self._preloaded
+        if problem:
+            raise SystemStartFailed(
+                problem, hint="preload= takes modules that can be imported without the program and start no threads"
+            )
 
     async def _join(self, path: str) -> None:
         from garrick.node.joining import join_convention  # late: only members need the engine
@@ -246,6 +264,9 @@ class Host:
 
     def _session(self, hello: Hello, sock: socket.socket) -> None:
         """A client wants to take part."""
+        if self._failure is not None:
+            _refuse(sock, self._failure)
+            return
         if self._ending:
             sock.close()
             return
@@ -338,6 +359,9 @@ class Host:
         task.add_done_callback(self._tasks.discard)
 
     async def _leave(self, end: EndSystem) -> None:
+        if self.opening is not None and not self.opening.done():
+            self.opening.cancel()  # or it would go on to make what is removed here
+            await asyncio.wait([self.opening])
         if self.gateway is not None:
             await self.gateway.close(end.reason)
         await self._management.close()
@@ -355,6 +379,12 @@ class Host:
             sock.close()
         self.rundir.remove()
         self.ended.set()
+
+
+def _refuse(sock: socket.socket, error: GarrickError) -> None:
+    """Tell a client that the system can't start."""
+    with sock, contextlib.suppress(OSError):
+        sock.send(handshake.line(failed=base64.b64encode(pickle.dumps(error)).decode()))
 
 
 class _Session:
@@ -461,7 +491,12 @@ async def _serve(
             _watch_owner(host, owner)
     try:
         host.start()
-        await host.open()
+        host.opening = loop.create_task(host.open())
+        await asyncio.wait([host.opening])
+        if host.opening.cancelled():
+            await host.ended.wait()
+            return 0
+        host.opening.result()
     except GarrickError as error:
         log.error(
             "the system %s can't start: %s", config.system, "; ".join([str(error), *getattr(error, "__notes__", ())])

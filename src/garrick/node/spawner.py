@@ -60,6 +60,8 @@ class Spawner:
     ) -> None:
         self.pids: dict[int, int] = {}
         """Number -> pid, of the processes that run."""
+        self.preloaded: Callable[[str], None] = lambda _problem: None
+        """Told once what went wrong with ``preload`` (empty: nothing), if there is any."""
         self.server = pid
         self._sock: socket.socket | None = sock
         self._config = config
@@ -128,7 +130,9 @@ class Spawner:
             self._hear(json.loads(packet))
 
     def _hear(self, news: dict[str, Any]) -> None:
-        if "started" in news:
+        if "preloaded" in news:
+            self.preloaded(news["preloaded"])
+        elif "started" in news:
             self.pids[news["started"]] = news["pid"]
         elif "exited" in news:
             detail, expected = describe(news["status"])

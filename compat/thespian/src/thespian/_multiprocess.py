@@ -35,6 +35,8 @@ TELL_SECONDS = 60.0
 SHUTDOWN_SECONDS = 10.0
 CAPABILITY_SECONDS = 5.0
 PAUSE = 0.1
+PRELOADED = ("thespian.actors", "thespian._host", "thespian._logging")
+"""What the process of every actor needs; imported once, it costs each of them nothing."""
 
 _count = itertools.count(1)
 _held: weakref.WeakSet[ProcessBase] = weakref.WeakSet()
@@ -109,7 +111,7 @@ class DetachedBase(ProcessBase):
                 try:
                     return client.attach(name)
                 except NoSuchSystem:
-                    return client.start(name, capabilities, workers=1, detached=True)
+                    return client.start(name, capabilities, workers=1, detached=True, preload=PRELOADED)
             except MissingMainGuard:
                 raise
             except GarrickError as error:
@@ -126,7 +128,7 @@ class OwnedBase(ProcessBase):
     def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
         name = f"{PREFIX}queue-{os.getpid()}-{next(_count)}"
         try:
-            return client.start(name, capabilities, workers=1)
+            return client.start(name, capabilities, workers=1, preload=PRELOADED)
         except MissingMainGuard:
             raise
         except GarrickError as error:
