@@ -15,8 +15,9 @@ import pytest
 
 from garrick import ActorSystem
 from garrick.cli import FAILED, NOT_FOUND, OK, TIMED_OUT, UNHEALTHY, USAGE, main
-from garrick.cli.status import duration, problems
+from garrick.cli.status import problems, watch
 from garrick.node.rundir import RunDir
+from garrick.observe.why import duration
 from tests.node.convention_actors import Where
 
 pytestmark = pytest.mark.processes
@@ -82,7 +83,7 @@ def test_a_process_that_hangs_is_a_problem(name: str, capsys: pytest.CaptureFixt
         os.kill(worker, signal.SIGSTOP)
         try:
             assert main(["status", name]) == UNHEALTHY
-            assert "does not answer" in capsys.readouterr().out
+            assert "it is stopped" in capsys.readouterr().out
         finally:
             os.kill(worker, signal.SIGCONT)
 
@@ -176,3 +177,17 @@ def until(condition: Any, timeout: float = 8.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_the_status_can_be_watched(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with ActorSystem(name=name, workers=1) as system:
+        system.spawn(Where, name="first")
+        assert watch(name, "table", 5.0, 0.01, rounds=3) == OK
+        assert capsys.readouterr().out.count(f"system {name}@") == 3
+        program = [sys.executable, "-m", "garrick.cli", "status", name, "--watch", "--interval", "0.1"]
+        watching = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+        assert watching.stdout is not None
+        assert name in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(20) == OK
+        watching.stdout.close()

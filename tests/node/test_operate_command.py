@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,3 +198,19 @@ def test_a_change_of_the_socket_that_makes_no_sense_changes_nothing(system: Acto
     for method, params in (("actor.stop", {}), ("actor.tell", {"address": "x"}), ("deadletter.replay", {"letter": 3})):
         with pytest.raises(ManagementError):
             request(path, method, params)
+
+
+def test_the_number_of_letters_outlives_a_process_that_nobody_asked(system: ActorSystem, garrick: Command) -> None:  # noqa: F811
+    child = system.spawn(Where, name="kept")
+    _, worker, _ = system.ask(child, "where?", timeout=5)
+    system.stop_actor(child)
+    for _ in range(3):
+        system.send(child, "lost")
+    time.sleep(2.0)  # a process tells by itself, once a second; nothing shows from outside that it has
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: _status(system, garrick)["lost_processes"])
+    assert _status(system, garrick)["dead_letters"]["by_reason"] == {"stopped": 3}
+
+
+def _status(system: ActorSystem, garrick: Command) -> Any:  # noqa: F811
+    return garrick.json("status", system.name)["systems"][0]

@@ -34,8 +34,10 @@ def status(
     *,
     output: Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])] = "table",
     timeout: float = 5.0,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    interval: float = 2.0,
 ) -> int:
-    """Show the systems of this user: processes, actors, mailboxes, dead letters with their reasons.
+    """Show the systems of this user: processes, actors, mailboxes, dead letters with their reasons; what is wrong comes first.
 
     Exit code 4 says that something is wrong with a system, 3 that there is none.
 
@@ -43,10 +45,12 @@ def status(
         name: of one system; all systems otherwise.
         output: a table for people or JSON for programs.
         timeout: seconds to wait for a system's answer.
+        watch: look again and again until Ctrl-C.
+        interval: seconds between two looks.
     """
-    from garrick.cli.status import show
+    from garrick.cli import status as work
 
-    return show(name, output, timeout)
+    return work.watch(name, output, timeout, max(interval, 0.1)) if watch else work.show(name, output, timeout)
 
 
 Name = Annotated[str | None, Parameter(name=["-s", "--system"])]

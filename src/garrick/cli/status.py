@@ -1,24 +1,28 @@
-"""``garrick status``: asks the systems of this user and shows what they say.
+"""``garrick status``: asks the systems of this user and shows what they say, on one screen, problems first.
 
-Owns the question, the table and the judgement whether something is wrong. Must not know how a system collects its status.
+Owns the question, the screen and the judgement whether something is wrong. Must not know how a system collects its status.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from garrick.cli import NOT_FOUND, OK, UNHEALTHY
+from garrick.cli.render import note, say, say_json, style, table, terminal_width
 from garrick.errors import GarrickError
 from garrick.node.rundir import RunDir, base_directory, running_systems
 from garrick.observe.client import request
+from garrick.observe.why import duration, label, short
 
-SCHEMA = 1
-"""Version of the JSON; grows when a field changes its meaning or goes away."""
-LONGEST = 30
-"""Rows of a table; JSON has them all."""
+ACTORS = 10
+"""Actors on the screen: the fullest mailboxes, then those that are busy or wait; ``garrick actor ls`` has all."""
+LETTERS = 5
+LONGEST = 20
+"""Rows of the other tables; JSON has them all."""
+INTERVAL = 2.0
+"""Seconds between two looks of ``--watch``."""
 
 
 def show(name: str | None, output: str, timeout: float) -> int:
@@ -37,14 +41,41 @@ def show(name: str | None, output: str, timeout: float) -> int:
                 raise
             answers.append({"system": each, "state": "no answer", "problem": str(error) or "no answer in time"})
     if output == "json":
-        print(json.dumps({"schema": SCHEMA, "systems": answers}, indent=2))  # noqa: T201
+        say_json({"systems": answers})
     elif not answers:
-        print(f"no system of this user is running (looked in {base_directory()})", file=sys.stderr)  # noqa: T201
-    else:
-        _tables(answers)
+        note(f"no system of this user is running (looked in {base_directory()})")
+    for answer in answers if output == "table" else ():
+        say(*screen(answer, width=terminal_width()))
     if not answers:
         return NOT_FOUND
     return UNHEALTHY if any(problems(answer) for answer in answers) else OK
+
+
+def watch(name: str | None, output: str, timeout: float, interval: float, rounds: int | None = None) -> int:
+    """Show the status again and again until Ctrl-C.
+
+    Args:
+        name: of one system; None: all.
+        output: ``table`` or ``json``.
+        timeout: seconds for each answer.
+        interval: seconds between two looks.
+        rounds: how many looks; None: until Ctrl-C.
+
+    Returns:
+        What the last look returned.
+    """
+    code = OK
+    try:
+        while rounds is None or rounds > 0:
+            if terminal_width() is not None:
+                print("\x1b[2J\x1b[H", end="")  # noqa: T201 - one screen, redrawn
+            code = show(name, output, timeout)
+            rounds = None if rounds is None else rounds - 1
+            if rounds is None or rounds > 0:
+                time.sleep(interval)
+    except KeyboardInterrupt:
+        pass  # how one stops to watch
+    return code
 
 
 def problems(answer: Mapping[str, Any]) -> list[str]:
@@ -53,76 +84,78 @@ def problems(answer: Mapping[str, Any]) -> list[str]:
         return [answer["problem"]]
     found = []
     for process in answer.get("processes", ()):
-        label = f"{process['role']} process {process['number']}"
+        who = f"{process['role']} process {process['number']}"
         if process["state"] == "waiting":
-            found.append(f"{label} waits to be started again: its predecessors died")
+            found.append(f"{who} waits to be started again: its predecessors died")
         elif process.get("suspect") is not None:
             found.append(
-                f"{label} (pid {process['pid']}) does not answer since {duration(process['suspect'])}:"
+                f"{who} (pid {process['pid']}) is suspect: it has not answered for {duration(process['suspect'])};"
                 " its interpreter is blocked, or it is stopped"
             )
         elif process["state"] == "up" and not process["answered"]:
-            found.append(
-                f"{label} (pid {process['pid']}) does not answer: its interpreter is blocked, or it is stopped"
-            )
+            found.append(f"{who} (pid {process['pid']}) does not answer: its interpreter is blocked, or it is stopped")
     return found
 
 
-def _tables(answers: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def screen(answer: Mapping[str, Any], *, width: int | None = None) -> list[str]:
+    """The lines of one system: what is wrong, sums, then tables."""
+    state = style(answer["state"], "green" if answer["state"] == "running" else "red")
+    up = f"  up {duration(answer['uptime'])}" if "uptime" in answer else ""
+    lines = [f"{style('system ' + answer['system'], 'bold')}  {state}{up}"]
+    lines += [style(f"problem: {problem}", "red") for problem in problems(answer)]
+    if "problem" in answer:
+        return lines
+    if answer["capabilities"]:
+        lines.append(f"capabilities: {_capabilities(answer['capabilities'])}")
+    lines.append(_sums(answer))
+    for title, columns, rows in tables_of(answer):
+        drawn = table(title, columns, rows[:LONGEST], width=width, more=len(rows) - LONGEST)
+        lines += ["", *drawn] if drawn else []
+    return [*lines, ""]
 
-    console = Console()
 
-    def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if not rows:
-            return
-        drawn = Table(
-            title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
-        )
-        for column in columns:
-            right = column in {"mailbox", "actors", "count", "load", "pid", "process"}
-            drawn.add_column(column, justify="right" if right else "left", overflow="fold")
-        for row in rows[:LONGEST]:
-            drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-        console.print(drawn)
-        if len(rows) > LONGEST:
-            console.print(f"  ... and {len(rows) - LONGEST} more (-o json shows all)", style="dim")
-        console.print()
+def _capabilities(capabilities: Mapping[str, Any]) -> str:
+    return ", ".join(key if value is True else f"{key}={value}" for key, value in capabilities.items())
 
-    for answer in answers:
-        headline = Text(f"system {answer['system']}", style="bold")
-        headline.append(f"  {answer['state']}", style="green" if answer["state"] == "running" else "red")
-        if "uptime" in answer:
-            headline.append(
-                f"  up {duration(answer['uptime'])}  dead letters {answer['dead_letters']['total']}", style=""
-            )
-        console.print(headline)
-        for problem in problems(answer):
-            console.print(Text(f"problem: {problem}", style="red"))
-        if "problem" in answer:
-            continue
-        capabilities = ", ".join(
-            key if value is True else f"{key}={value}" for key, value in answer["capabilities"].items()
-        )
-        if capabilities:
-            console.print(Text(f"capabilities: {capabilities}"))
-        console.print()
-        for title, columns, rows in tables_of(answer):
-            table(title, columns, rows)
+
+def _sums(answer: Mapping[str, Any]) -> str:
+    processes, letters = answer["processes"], answer["dead_letters"]
+    fullest = max(
+        (p["mailbox_max"] for p in processes if p.get("mailbox_max")), key=lambda one: one["mailbox"], default=None
+    )
+    text = f"actors {sum(p['actors'] for p in processes)}   mailbox max {fullest['mailbox'] if fullest else 0}"
+    if fullest:
+        text += f" ({label(fullest)})"
+    text += f"   dead letters {letters['total']}"
+    if letters["by_reason"]:
+        by_reason = sorted(letters["by_reason"].items(), key=lambda item: -item[1])
+        text += ": " + ", ".join(f"{count} {reason}" for reason, count in by_reason)
+    return text
+
+
+def _noteworthy(actor: Mapping[str, Any]) -> tuple[int, bool, bool]:
+    return -actor["mailbox"], not actor.get("waits_for"), not actor.get("busy")
 
 
 def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[Sequence[Any]]]]:
     """Titles, columns and rows of a system's tables."""
-    own = answer["system"] + "/"
     letters = answer["dead_letters"]
+    actors = sorted(answer["actors"], key=_noteworthy)[:ACTORS]
+    more = sum(p["actors"] for p in answer["processes"]) - len(actors)
     return [
         (
             "processes",
-            ("process", "role", "state", "pid", "actors", "for"),
+            ("process", "role", "state", "pid", "actors", "mailbox", "for"),
             [
-                (p["number"], p["role"], _state(p), p["pid"], p["actors"], duration(p["seconds"]))
+                (
+                    p["number"],
+                    p["role"],
+                    p["state"] if p.get("suspect") is None else "suspect",
+                    p["pid"],
+                    p["actors"],
+                    p.get("mailbox"),
+                    duration(p["seconds"]),
+                )
                 for p in answer["processes"]
             ],
         ),
@@ -132,73 +165,49 @@ def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[
             [(p["number"], p["role"], p["reason"], p["detail"], duration(p["ago"])) for p in answer["lost_processes"]],
         ),
         (
-            "actors",
+            f"actors (and {more} more: garrick actor ls)" if more > 0 else "actors",
             ("address", "class", "name", "state", "mailbox", "waits for"),
             [
                 (
-                    a["address"].removeprefix(own),
+                    short(a["address"]),
                     a["class"],
                     a["name"],
-                    "busy" if a.get("busy") else a["state"],
+                    "waiting" if a.get("waits_for") else "busy" if a.get("busy") else a["state"],
                     a["mailbox"],
-                    a.get("waits_for"),
+                    a.get("waits_for") and short(a["waits_for"]),
                 )
-                for a in answer["actors"]
+                for a in actors
             ],
         ),
         (
             "ended top-level actors",
             ("address", "name", "reason", "detail", "ago"),
             [
-                (t["address"].removeprefix(own), t["name"], t["reason"], t["detail"], duration(t["ago"]))
-                for t in answer["tombstones"]
+                (short(t["address"]), t["name"], t["reason"], t["detail"], duration(t["ago"]))
+                for t in answer["tombstones"][-ACTORS:]
             ],
         ),
         (
             "other systems",
             ("system", "load", "capabilities"),
-            [
-                (
-                    s["system"],
-                    s["load"],
-                    ", ".join(k if v is True else f"{k}={v}" for k, v in s["capabilities"].items()),
-                )
-                for s in answer["systems"]
-            ],
+            [(s["system"], s["load"], _capabilities(s["capabilities"])) for s in answer["systems"]],
         ),
         (
             "lost systems",
             ("system", "reason", "detail", "ago"),
             [(s["system"], s["reason"], s["detail"], duration(s["ago"])) for s in answer["lost_systems"]],
         ),
-        ("dead letters", ("reason", "count"), list(letters["by_reason"].items())),
         (
-            "newest dead letters",
+            "newest dead letters (garrick deadletter ls)",
             ("process", "reason", "message", "target", "sender"),
-            [
-                (
-                    item["process"],
-                    *(
-                        (letter["reason"], letter["message"], letter["target"].removeprefix(own), letter["sender"])
-                        if isinstance(letter := item["letter"], dict)
-                        else (str(letter), "", "", "")
-                    ),
-                )
-                for item in letters["newest"][-10:]
-            ],
+            [_letter(item) for item in letters["newest"][-LETTERS:]],
         ),
     ]
 
 
-def _state(process: Mapping[str, Any]) -> str:
-    return process["state"] if process.get("suspect") is None else "suspect"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: 3 s, 4 min, 2 h 10 min, 3 d 4 h."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
-    if hours == 0:
-        return f"{minutes} min"
-    return f"{hours} h {minutes % 60} min" if days == 0 else f"{days} d {hours % 24} h"
+def _letter(item: Mapping[str, Any]) -> Sequence[Any]:
+    letter = item["letter"]
+    if not isinstance(letter, Mapping):
+        return item["process"], str(letter), "", "", ""
+    sender = letter["sender"] or ""
+    return item["process"], letter["reason"], letter["message"], short(letter["target"]), short(sender)

@@ -41,6 +41,7 @@ class InProcessAdmin:
         """Take over the control address of process 0; the first step on ``runtime``'s lane is the join of its process."""
         self.runtime = runtime
         runtime.local_control[0] = self._handle
+        runtime.letters_due = True  # never reported: the admin would not remember their number longer than the process
         runtime.on_shutdown = self._process_ended
         runtime.post(self._join, None)
 

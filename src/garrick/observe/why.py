@@ -82,7 +82,7 @@ def _life(facts: Facts) -> list[str]:
         host = facts.get("host")
         if host is None:
             return [f"{who} is unknown: this system has never had a process {facts['process']}."]
-        if not host["answered"] and host["state"] == "up":
+        if host.get("suspect") is not None or (not host["answered"] and host["state"] == "up"):
             return [f"Nothing can be said of {who}: its process does not answer."]
         return [f"{who} is unknown to its process: it was never made, or ended longer ago than is remembered."]
     words = {
@@ -122,8 +122,11 @@ def _host(facts: Facts) -> list[str]:
             return []  # it has been said
         detail = f": {host['detail']}" if host["detail"] else ""
         return [f"Its {where} ended {duration(host['seconds'])} ago ({host['reason']}){detail}."]
-    if host.get("suspect"):
-        return [f"Its {where} is suspect: the admin has not heard of it for too long."]
+    if host.get("suspect") is not None:
+        silent = duration(host["suspect"])
+        return [
+            f"Its {where} is suspect: it has not answered for {silent}; its interpreter is blocked, or it is stopped."
+        ]
     if host["state"] == "up" and not host["answered"]:
         return [f"Its {where} (pid {host['pid']}) does not answer: its interpreter is blocked, or it is stopped."]
     return [f"Its {where} is {host['state']}."] if host["state"] != "up" else []

@@ -1,4 +1,6 @@
-"""The load of a process, as the admin and other systems place actors by it: how many actors it has.
+"""What a process reports to its admin by itself, at most once a second and only what has changed.
+
+That is how many actors it has, the load that actors are placed by, and how many dead letters, so that their number outlives the process.
 
 Every function runs on the holder of the baton.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from garrick.runtime.signals import Load
+from garrick.runtime.signals import DeadLetterNote, Load
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
@@ -27,5 +29,17 @@ def report_load(runtime: Runtime) -> None:
         runtime.load_due = False
         if not runtime.ending:
             runtime.route(runtime.admin, Load(len(runtime.cells)), runtime.address, SIGNAL)
+
+    runtime.timers.arm(runtime.clock.now() + LOAD_SECONDS, tell)
+
+
+def report_letters(runtime: Runtime) -> None:
+    """A message has died: tell the admin how many there were soon, unless a report is due anyway."""
+
+    def tell() -> None:
+        runtime.letters_due = False
+        if not runtime.ending:
+            counts = dict(runtime.dead_letter_count)
+            runtime.route(runtime.admin, DeadLetterNote(sum(counts.values()), counts, []), runtime.address, SIGNAL)
 
     runtime.timers.arm(runtime.clock.now() + LOAD_SECONDS, tell)

@@ -22,7 +22,7 @@ from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemSt
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
-from garrick.runtime import ending, lifecycle, process, reports, supervise
+from garrick.runtime import ending, lifecycle, load, process, reports, supervise
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.fanout import Gathering
@@ -93,6 +93,8 @@ class Runtime:
         self.hosts_actors = True
         self.load_due = False
         """Whether a report of the number of actors is under way (`garrick.runtime.load`)."""
+        self.letters_due = False
+        """The same for the number of dead letters."""
         self.ending = False
         self.on_shutdown: Callable[[], None] = lambda: None
         self.on_empty: Callable[[], None] = lambda: None
@@ -500,6 +502,9 @@ class Runtime:
         letter = DeadLetter(message, target, sender, reason)
         self.dead_letter_count[reason] += 1
         self.history.letter(self.clock.now(), letter)
+        if not (self.letters_due or self.ending):
+            self.letters_due = True
+            self.post(load.report_letters, self)
         first = self.dead_letter_count[reason] == 1
         log.log(
             logging.WARNING if first and not self.ending else logging.DEBUG,

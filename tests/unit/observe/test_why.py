@@ -96,8 +96,11 @@ ENDED: dict[str, Any] = {**LIVING, "state": "ended", "reason": "failed", "detail
             ),
         ),
         (
-            {**LIVING, "state": "running", "host": {**HOST, "suspect": True}},
-            "Bill 2/1.5 is alive and idle. Its process 2 is suspect: the admin has not heard of it for too long.",
+            {**LIVING, "state": "running", "host": {**HOST, "suspect": 3.0}},
+            (
+                "Bill 2/1.5 is alive and idle. Its process 2 is suspect: it has not answered for 3.0 s; "
+                "its interpreter is blocked, or it is stopped."
+            ),
         ),
     ],
 )

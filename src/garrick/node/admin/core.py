@@ -105,11 +105,24 @@ class Core:
         if self.letters.subscribe(subscriber, active):
             self.broadcast(signals.SubscribeDeadLetters(subscriber, active))
 
-    def bury(self, target: Address[Any], sender: Address[Any] | None, reason: str, text: str, now: float) -> None:
-        """A dead letter of the admin itself: counted, shown to subscribers, and told to the asker if it was an ask."""
-        self.letters.own(text, target, sender, reason, now)
-        for subscriber in self.letters.subscribers:
-            self.send(subscriber, DeadLetter(text or None, target, sender, reason), kind=MESSAGE)
+    def bury(
+        self,
+        target: Address[Any],
+        sender: Address[Any] | None,
+        reason: str,
+        text: str,
+        now: float,
+        *,
+        counts: bool = True,
+    ) -> None:
+        """A dead letter of the admin itself: shown to subscribers, and told to the asker if it was an ask.
+
+        What was for a process and no actor does not count: no user has sent it.
+        """
+        if counts:
+            self.letters.own(text, target, sender, reason, now)
+            for subscriber in self.letters.subscribers:
+                self.send(subscriber, DeadLetter(text or None, target, sender, reason), kind=MESSAGE)
         if isinstance(sender, ReplyAddress):
             error = ActorGone(f"{target} can't be reached: {reason}", reason=reason)
             self.send(sender, error, kind=FAILURE)

@@ -256,6 +256,7 @@ def _show(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], now: 
             "role": process.role,
             "state": process.state.value,
             "pid": process.pid,
+            "suspect": None if process.suspect is None else now - process.suspect,
             "seconds": now - process.since,
             "answered": answer is not None,
             "reason": process.reason,

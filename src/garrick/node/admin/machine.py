@@ -307,7 +307,7 @@ class AdminMachine:
             text: what it was, for a person; the body is never decoded here.
         """
         if not self.ended:
-            self.core.bury(target, sender, reason, text, now)
+            self.core.bury(target, sender, reason, text, now, counts=target.serial != 0)
         return self._finish(now)
 
     def bounced(self, message: Any, target: Address[Any], reason: str, now: float) -> list[Effect]:
