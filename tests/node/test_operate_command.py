@@ -200,7 +200,7 @@ def test_a_change_of_the_socket_that_makes_no_sense_changes_nothing(system: Acto
             request(path, method, params)
 
 
-def test_the_number_of_letters_outlives_a_process_that_nobody_asked(system: ActorSystem, garrick: Command) -> None:  # noqa: F811
+def test_the_number_of_letters_outlives_a_process_that_nobody_asked(system: ActorSystem) -> None:  # noqa: F811
     child = system.spawn(Where, name="kept")
     _, worker, _ = system.ask(child, "where?", timeout=5)
     system.stop_actor(child)
@@ -208,9 +208,9 @@ def test_the_number_of_letters_outlives_a_process_that_nobody_asked(system: Acto
         system.send(child, "lost")
     time.sleep(2.0)  # a process tells by itself, once a second; nothing shows from outside that it has
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: _status(system, garrick)["lost_processes"])
-    assert _status(system, garrick)["dead_letters"]["by_reason"] == {"stopped": 3}
+    wait_until(lambda: _status(system)["lost_processes"])
+    assert _status(system)["dead_letters"]["by_reason"] == {"stopped": 3}
 
 
-def _status(system: ActorSystem, garrick: Command) -> Any:  # noqa: F811
-    return garrick.json("status", system.name)["systems"][0]
+def _status(system: ActorSystem) -> Any:  # noqa: F811
+    return request(RunDir.find(system.name).path, "status")
