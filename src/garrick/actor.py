@@ -264,7 +264,7 @@ class Actor:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose records carry system, actor and class."""
+        """A logger whose records carry system, actor, class, address and the type of the message that is being handled."""
         return self._live().log()  # type: ignore[no-any-return]
 
     @property

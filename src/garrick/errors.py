@@ -340,6 +340,13 @@ class InvalidArgument(GarrickError, ValueError):
     code = "GAR-5001"
 
 
+class BadLogging(GarrickError, ValueError):
+    """What was given as ``logging=`` can't be used to configure the log of a system's processes."""
+
+    code = "GAR-5004"
+    usual_hint = "it takes what logging.config.dictConfig takes; try that call with it in this program"
+
+
 class NoDemo(GarrickError):
     """No installed distribution offers a demonstration."""
 

@@ -180,6 +180,11 @@ class Intensity:
         self._times: list[float] = []
         self._window = 0.0
 
+    @property
+    def count(self) -> int:
+        """The restarts that still count."""
+        return len(self._times)
+
     def allow(self, policy: Restart, now: float) -> int:
         """Record a restart at ``now`` and return its number in the window (from 1), or 0 when the limit is reached."""
         # Policies with different windows may take turns: what is too old for one still counts for another.

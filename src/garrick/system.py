@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from garrick.errors import GarrickError, InvalidArgument, SystemStopped
 from garrick.inbox import Inbox
 from garrick.messages import Request
+from garrick.observe import logsetup
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Lookup, SetCapability, Spec, StatusWanted, Stop, SubscribeDeadLetters
 from garrick.wire.envelope import SIGNAL
@@ -60,12 +61,16 @@ class ActorSystem:
             deterministic, virtual time).
         name: of the system, unique for this user on this machine; made up when None.
         capabilities: what actors can require; keys to any picklable values.
+        logging: how the processes of the system configure their logs, as for ``logging.config.dictConfig``; existing loggers stay
+            enabled unless it says otherwise. None: they write records of the program's root level or above to the standard error
+            output. With ``local`` and ``sim`` it configures the calling program, which is left alone without it.
         options: further options of the base. ``multiprocess``: ``workers=`` (processes), ``detached=`` (goes on without this
             program), ``preload=`` (names of modules that are imported once, before processes are forked),
             ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``.
 
     Raises:
         InvalidArgument: there is no such base or option.
+        BadLogging: ``logging`` can't be used.
         SystemStartFailed: the processes did not come up.
     """
 
@@ -75,6 +80,7 @@ class ActorSystem:
         *,
         name: str | None = None,
         capabilities: Mapping[str, Any] | None = None,
+        logging: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         module = BASES.get(base)
@@ -86,6 +92,11 @@ class ActorSystem:
         if not name or not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidArgument(f"{name!r} is no name for a system", hint="letters, digits, '-' and '_' only")
         start = importlib.import_module(module).start
+        if logging is not None:
+            if base == "multiprocess":
+                options["logging"] = logging
+            else:
+                logsetup.use_here(logging, name)
         try:
             node = start(name, dict(capabilities or {}), **options)
         except TypeError as error:

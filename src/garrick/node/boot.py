@@ -18,6 +18,7 @@ import garrick.node.worker  # noqa: F401 - loaded before the fork, so that it is
 from garrick.node import forkserver
 from garrick.node.forkserver import NodeConfig, set_title
 from garrick.node.rundir import RunDir
+from garrick.observe import logsetup
 
 
 def admin_main() -> NoReturn:
@@ -26,6 +27,7 @@ def admin_main() -> NoReturn:
     lock, listener = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client decides what an interrupt means
     status = run(config, RunDir(Path(config.rundir), lock), socket.socket(fileno=listener))
+    logsetup.end()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -52,9 +54,10 @@ def run(config: NodeConfig, rundir: RunDir, listener: socket.socket) -> int:
         forkserver.serve(theirs, config, admin)
     theirs.close()
     set_title("garrick admin")
+    refused = logsetup.begin(config.logging, config.log_level, config.system, "admin")
     from garrick.node.host import serve  # late: loads asyncio, which the fork-server must not have
 
-    return serve(config, rundir, listener, ours, pid)
+    return serve(config, rundir, listener, ours, pid, refused)
 
 
 def _read_config() -> NodeConfig:

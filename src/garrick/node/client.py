@@ -30,6 +30,7 @@ from garrick.node.reactor import READ
 from garrick.node.rundir import RunDir, remove_if_dead
 from garrick.node.spawner import processors, python
 from garrick.node.worker import Process
+from garrick.observe import logsetup
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
 from garrick.runtime.signals import Shutdown, SystemLost
@@ -273,6 +274,7 @@ def start(
     join: str | Sequence[str] = (),
     listen: str | None = None,
     preload: Sequence[str] = (),
+    logging: Mapping[str, Any] | None = None,
 ) -> ClientNode:
     """Start a system on this machine and take part in it.
 
@@ -285,8 +287,10 @@ def start(
         join: addresses of the convention, if others than the credentials say.
         listen: ``host:port`` for the convention's server, if this system starts it.
         preload: modules that are imported once, before processes are forked, instead of in each of them.
+        logging: how all processes of the system configure their logs, as for `logging.config.dictConfig`.
 
     Raises:
+        BadLogging: ``logging`` can't be used.
         SystemExists: a system of that name runs.
         SystemStartFailed: its admin did not come up, or a module can't be preloaded.
         EngineError: the convention can't be joined.
@@ -294,6 +298,7 @@ def start(
         MissingMainGuard: this is a worker that imports the program's main file.
     """
     refuse_while_importing()
+    packed = logsetup.pack(logging)
     rundir = existing.create(name or _made_up_name(), capabilities or {})
     admin: subprocess.Popen[bytes] | None = None
     try:
@@ -312,6 +317,8 @@ def start(
             join=(join,) if isinstance(join, str) else tuple(join),
             listen=listen,
             preload=(preload,) if isinstance(preload, str) else tuple(preload),
+            logging=packed,
+            log_level=logsetup.program_level(),
         )
         admin = _start_admin(config, rundir)
         return ClientNode(rundir, None if detached else admin, _first_session(rundir, admin, not detached), main)

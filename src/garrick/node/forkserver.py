@@ -20,6 +20,7 @@ import faulthandler
 import gc
 import importlib
 import json
+import logging
 import os
 import select
 import signal
@@ -31,6 +32,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType
 from typing import Any, Final, NoReturn
+
+from garrick.observe import logsetup
 
 PACKET: Final = 4096
 _PR_SET_PDEATHSIG: Final = 1
@@ -52,6 +55,10 @@ class NodeConfig:
     """The private name of the owner's main module."""
     argv: tuple[str, ...] = ()
     """What ``sys.argv`` is in workers."""
+    logging: bytes | None = None
+    """How every process configures its log (`garrick.observe.logsetup.pack`); None: the default."""
+    log_level: int = 30
+    """Level of the default: the one of the program's root logger."""
     credentials: str | None = None
     """File with the credentials for a convention; None: the system stays on its own."""
     join: tuple[str, ...] = ()
@@ -170,8 +177,10 @@ class _ForkServer:
 
             status = run(self.config, number, role)
         except BaseException:
-            traceback.print_exc()
+            logging.getLogger("garrick.node").critical("%s %d failed", role, number, exc_info=True)
         finally:
+            with contextlib.suppress(Exception):
+                logsetup.end()
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
                 sys.stderr.flush()

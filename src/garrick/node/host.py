@@ -16,7 +16,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from garrick.errors import GarrickError, SystemStartFailed, UndecodableMessage
 from garrick.node import handshake
@@ -48,6 +48,8 @@ from garrick.wire.envelope import SIGNAL, Raw, decode, peek
 
 log = logging.getLogger("garrick.node")
 
+OWNER_CALLS_SECONDS: Final = 10.0
+"""How long a system that can't start waits for its owner, to tell it why."""
 FLUSH_SECONDS: Final = 1.0
 OWNER_GONE_GRACE: Final = 5.0
 
@@ -144,10 +146,7 @@ class Host:
             if self.config.credentials is not None:
                 await self._join(self.config.credentials)
         except GarrickError as error:
-            self._failure = error
-            for _, sock in self._early:
-                _refuse(sock, error)
-            self._early.clear()
+            self._turn_away(error)
             raise
         self._ready = True
         for hello, sock in self._early:
@@ -164,6 +163,22 @@ class Host:
             raise SystemStartFailed(
                 problem, hint="preload= takes modules that can be imported without the program and start no threads"
             )
+
+    async def refuse(self, error: GarrickError) -> NoReturn:
+        """Tell whoever starts this system why it can't be, and give up."""
+        self._ready = False
+        if not self.config.foreground:
+            deadline = self.now() + OWNER_CALLS_SECONDS
+            while not self._early and self.now() < deadline:  # noqa: ASYNC110 - once in the life of a system
+                await asyncio.sleep(0.005)
+        self._turn_away(error)
+        raise error
+
+    def _turn_away(self, error: GarrickError) -> None:
+        self._failure = error
+        for _, sock in self._early:
+            _refuse(sock, error)
+        self._early.clear()
 
     async def _join(self, path: str) -> None:
         from garrick.node.joining import join_convention  # late: only members need the engine
@@ -465,20 +480,29 @@ def _pidfd(sock: socket.socket, said: int) -> int | None:
         return None
 
 
-def serve(config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int) -> int:
-    """Run the admin of a system until it has ended; the exit status."""
+def serve(
+    config: NodeConfig,
+    rundir: RunDir,
+    listener: socket.socket,
+    forkserver: socket.socket,
+    pid: int,
+    refused: GarrickError | None = None,
+) -> int:
+    """Run the admin of a system until it has ended; the exit status. ``refused``: why it can't begin at all."""
     _raise_descriptor_limit()
-    logging.basicConfig(format="garrick %(levelname)s: %(message)s", level=logging.WARNING)
-    logging.getLogger("garrick.audit").setLevel(
-        logging.INFO
-    )  # who did what to a running system is for everybody to see
     owner = os.getppid()
     rundir.write("pid", str(os.getpid()).encode())
-    return asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner))
+    return asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner, refused))
 
 
 async def _serve(
-    config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int, owner: int
+    config: NodeConfig,
+    rundir: RunDir,
+    listener: socket.socket,
+    forkserver: socket.socket,
+    pid: int,
+    owner: int,
+    refused: GarrickError | None,
 ) -> int:
     host = Host(config, rundir, listener, forkserver, pid)
     loop = host.loop
@@ -490,6 +514,8 @@ async def _serve(
         if not config.detached:
             _watch_owner(host, owner)
     try:
+        if refused is not None:
+            await host.refuse(refused)
         host.start()
         host.opening = loop.create_task(host.open())
         await asyncio.wait([host.opening])

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
 from garrick.runtime.baton import SERVICE_EVERY, Tenure, _block
 from garrick.runtime.pool import OwnThread, Pool
@@ -103,7 +104,7 @@ class Solo:
     def _tenure(self) -> Tenure:
         tenure = Tenure()
         tenure.thread = threading.get_ident()
-        self.runtime.tenure = tenure
+        self.runtime.tenure = HERE.tenure = tenure
         return tenure
 
     def _help(self) -> None:

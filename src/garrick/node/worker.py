@@ -27,6 +27,7 @@ from garrick.node.reactor import Poller
 from garrick.node.rundir import RunDir
 from garrick.node.solo import Solo
 from garrick.node.spawner import GOODBYE
+from garrick.observe import logsetup
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
 from garrick.runtime.once import Once
@@ -118,6 +119,9 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     rundir = RunDir(Path(config.rundir))
     MainFinder(rundir.path / "mains").install()
     stand_in(config.main)
+    refused = logsetup.begin(config.logging, config.log_level, config.system, f"{role} {number}")
+    if refused is not None:  # the admin could use it: something has changed since
+        log.error("%s; this process logs to its standard error output", refused)
     process = Process(config, number, role, rundir, Bodies(None, config.main, program=False))
     process.links.broken = _end_with_admin
     runtime = process.runtime
@@ -127,7 +131,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         runtime.on_empty = ended.set  # it is there for one actor and those that it spawns beside itself
         signal.signal(signal.SIGTERM, lambda _signum, _frame: runtime.post(process_signals.shutdown, runtime))
         solo = Solo(runtime, process.poller)
-        threading.excepthook = _crash_with(lambda: True, threading.excepthook)
+        threading.excepthook = _crash_with(lambda: True)
         process.links.open(0)
         solo.start()
         solo.run(ended)
@@ -140,7 +144,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         process.flush_alone(LAST_SECONDS)
     else:
         baton = Baton(runtime, process.poller)
-        threading.excepthook = _crash_with(lambda: baton.ended, threading.excepthook)
+        threading.excepthook = _crash_with(lambda: baton.ended)
         process.inbound.on_holder = True
         process.links.open(0)
         baton.start()
@@ -154,20 +158,21 @@ def run(config: NodeConfig, number: int, role: str) -> int:
 
 def _end_with_admin(number: int) -> None:
     if number == 0:
+        logsetup.end()
         os._exit(ADMIN_DIED)
 
 
-def _crash_with(failed: Callable[[], bool], report: Callable[[Any], Any]) -> Callable[[Any], None]:
+def _crash_with(failed: Callable[[], bool]) -> Callable[[Any], None]:
     """An error of the runtime itself ends the process: its actors are lost, which is told, and not silent for ever.
 
     Args:
         failed: whether an exception that ended a thread may have been the runtime's; threads of users may end as they like.
-        report: prints it.
     """
 
     def hook(arguments: Any) -> None:
-        report(arguments)
+        logsetup.thread_failed(arguments)
         if failed() and (arguments.thread is None or arguments.thread.name.startswith("garrick")):
+            logsetup.end()
             os._exit(CRASHED)
 
     return hook

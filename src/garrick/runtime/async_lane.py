@@ -16,6 +16,8 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import ReplyAddress
+from garrick.observe import here
+from garrick.observe.here import OWNER
 from garrick.runtime import reports, supervise
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ class AsyncLane:
             cell, coroutine, context, done = due.popleft()
             if cell.context is None:
                 cell.context = contextvars.copy_context()
+                cell.context.run(OWNER.set, cell)
             task = self.loop.create_task(self._step(cell, coroutine, context, done), context=cell.context)
             self._tasks[task] = cell
             task.add_done_callback(self._forget)
@@ -175,6 +178,10 @@ class AsyncLane:
             except BaseException as error:
                 return envelope, None, error
         return envelope, result, None
+
+
+here.async_step(AsyncLane._step.__code__, "context")
+here.async_step(AsyncLane._burst.__code__, "envelope")
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

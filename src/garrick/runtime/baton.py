@@ -24,6 +24,7 @@ from collections import deque
 from types import CoroutineType
 from typing import Any
 
+from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
 from garrick.runtime import reports, supervise
 from garrick.runtime.cell import ENDED, Cell
@@ -174,6 +175,7 @@ class Baton:
 
     def _hold(self, tenure: Tenure) -> None:
         tenure.thread = threading.get_ident()
+        HERE.tenure = tenure
         try:
             self._run(tenure)
         except BaseException:  # the runtime's own error: say so loudly, the worker can't go on
@@ -367,8 +369,8 @@ class Baton:
         tenure.depth += 1
         lost = runtime.run_message(target, found)
         tenure.depth -= 1
+        tenure.envelope = saved  # also when it is lost: the monitor looks at another tenure then, the log at this one
         if not lost:
-            tenure.envelope = saved
             outer.busy = False
             if not outer.queue and not outer.pinned:
                 outer.queue = None
@@ -424,7 +426,8 @@ class Baton:
             thread, cell = stalled
             who = "the program's own code" if cell is None else f"{reports.class_name(cell)} {cell.address}"
             log.warning(
-                "slow handler: %s has blocked the event loop for %.1f s; no async handler of this process goes on. Where it is:\n%s",
+                "slow handler: %s has blocked the event loop for %.1f s; no async handler of this process goes on "
+                "(garrick explain GAR-2201). Where it is:\n%s",
                 who,
                 self.slow_handler,
                 _stack(thread),
@@ -446,7 +449,7 @@ class Baton:
                 continue
             record.reported = True
             log.warning(
-                "slow handler: %s %s has been running for %.1f s; other actors go on. Where it is:\n%s",
+                "slow handler: %s %s has been running for %.1f s; other actors go on (garrick explain GAR-2201). Where it is:\n%s",
                 reports.class_name(record.cell),
                 record.cell.address,
                 now - record.since,

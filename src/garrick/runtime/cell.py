@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import InvalidArgument, NotAnAddress
+from garrick.observe.logs import MAIN_MODULE, ActorLog
 from garrick.reply import Replies, Reply
 from garrick.runtime import stash
 from garrick.runtime.mailbox import Mailbox
@@ -281,13 +282,9 @@ class Cell:
 
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """See `garrick.actor.Actor.log`."""
-        cls = type(self.actor)
-        extra = {
-            "garrick_system": self.address.system,
-            "garrick_actor": str(self.address),
-            "garrick_class": cls.__qualname__,
-        }
-        return logging.LoggerAdapter(logging.getLogger(cls.__module__), extra)
+        cls = self.spec.actor_class
+        module = cls.rpartition(".")[0] if isinstance(cls, str) else cls.__module__
+        return ActorLog(logging.getLogger("__main__" if module.startswith(MAIN_MODULE) else module), self)
 
     def random(self) -> random.Random:
         """See `garrick.actor.Actor.random`."""

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from garrick.observe.here import HERE
+
 Job = Callable[[], None]
 StepEnded = Callable[[Any, float], None]
 """Told the cell and the wall time, in seconds, of a step that an executor has run."""
@@ -181,10 +183,12 @@ def run_step(cell: Any, call: Any, context: Any, done: Any, after: StepEnded | N
     error: BaseException | None = None
     result = None
     began = clock.now()
+    HERE.step = (cell, call, context)
     try:
         result = call(cell, context)
     except BaseException as raised:
         error = raised
+    HERE.step = None
     if after is not None:
         after(cell, clock.now() - began)
     runtime.post(runtime.released, (cell, done, context, result, error))

@@ -27,6 +27,7 @@ from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.fanout import Gathering
 from garrick.runtime.history import History
+from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
     Signal,
@@ -141,6 +142,7 @@ class Runtime:
         self.tombstones: OrderedDict[int, str] = OrderedDict()
         self.history = History()
         self.dead_letter_count: Counter[str] = Counter()
+        self.letter_log = LetterLog(clock)
         self.dead_letter_listeners: dict[Address[Any], None] = {}
         self.async_lane: Any = None
         self.start_async: Callable[[Cell, Any, Any, Any], None] = self._start_async_lane
@@ -505,15 +507,7 @@ class Runtime:
         if not (self.letters_due or self.ending):
             self.letters_due = True
             self.post(load.report_letters, self)
-        first = self.dead_letter_count[reason] == 1
-        log.log(
-            logging.WARNING if first and not self.ending else logging.DEBUG,
-            "dead letter (%s): %s to %s from %s",
-            reason,
-            type(message).__name__,
-            target,
-            sender,
-        )
+        self.letter_log.note(letter, quiet=self.ending)
         for listener in tuple(self.dead_letter_listeners):
             if listener != target:
                 try:

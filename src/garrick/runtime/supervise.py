@@ -17,7 +17,7 @@ from garrick.address import ReplyAddress
 from garrick.errors import BadActorClass, GarrickError, NoCapableSystem
 from garrick.messages import Notice, Poisoned
 from garrick.requirements import is_demanding, missing, requirements_of
-from garrick.runtime import load, stash
+from garrick.runtime import crash, load, stash
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.ending import begin_stop
 from garrick.runtime.failures import failures_of, signals_in
@@ -181,19 +181,19 @@ def fail(runtime: Runtime, cell: Cell, envelope: Any, error: BaseException) -> b
     if cell.pending:
         stash.spoil(runtime, cell, envelope)
     text = f"{type(cell.actor).__qualname__} failed on {type(message).__name__}: {describe(error)}"
-    log.warning("%s (%s)", text, cell.address, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
     runtime.history.failed(cell, runtime.clock.now(), type(message).__qualname__, error)
-    asked = False
+    asked = type(sender) is ReplyAddress and cell.answered is not sender and not isinstance(message, Notice)
+    default = WITH_ASKER if asked else WITHOUT_ASKER
+    crash.tell(cell, text, message, sender, error, choose(cell.spec.supervision, error, default))
     if not isinstance(message, Notice):
         if type(sender) is ReplyAddress:
-            if cell.answered is not sender:
-                asked = True
+            if asked:
                 runtime.route(sender, handler_failed(text, error), cell.address, FAILURE)
         elif sender is not None:
             runtime.route(sender, Told(Poisoned(message, error, cell.address)), cell.address, SIGNAL)
     if cell.state != RUNNING:
         return False  # decided already
-    return _decide(runtime, cell, error, WITH_ASKER if asked else WITHOUT_ASKER)
+    return _decide(runtime, cell, error, default)
 
 
 def _stop_as_asked(runtime: Runtime, cell: Cell) -> bool:

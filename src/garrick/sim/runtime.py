@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
+from garrick.observe.here import HERE
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import instant
@@ -164,10 +165,12 @@ class SimRuntime(Runtime):
         hand = self._crew.running
         assert hand is not None
         before, hand.cell = hand.cell, cell
+        outer, HERE.step = HERE.step, (cell, call, context)
         try:
             return super().run_step(cell, self._watched(call), context, done)
         finally:
             hand.cell = before
+            HERE.step = outer
 
     def _watched(self, call: Callable[[Cell, Any], Any]) -> Callable[[Cell, Any], Any]:
         def watched(cell: Cell, context: Any) -> Any:
