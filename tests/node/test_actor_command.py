@@ -89,6 +89,7 @@ def test_the_command_runs_as_a_program(system: ActorSystem) -> None:
 def test_the_tree_goes_over_processes(system: ActorSystem, garrick: Command) -> None:
     top = system.spawn(Account, name="top", isolation="process")
     child = system.ask(top, "child", timeout=10)
+    assert system.ask(child, "seen", timeout=10) == []
     lines = garrick("actor", "tree").splitlines()
     assert f"Account 'top'  {str(top).partition('/')[2]}" in lines
     assert f"└─ Account 'child'  {str(child).partition('/')[2]}" in lines

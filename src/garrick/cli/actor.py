@@ -17,7 +17,7 @@ from garrick.observe.why import duration, explain, short
 LONGEST_CHAIN = 10
 """How many waits are followed from one actor to the next."""
 FAILED_SHOWN = 10
-TREE_LIMIT = 10_000
+TREE_LIMIT = 2000
 SIBLINGS = 10
 """Children of one class that a tree shows below one parent."""
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """Actors that are looked at in one step of the lane: about a millisecond."""
+ROWS = 100
+"""Actors that are turned into text in one step."""
 LOOK = 50_000
 """Envelopes of the lane, or of one mailbox, that are counted."""
 CANDIDATES = 20
@@ -44,12 +46,17 @@ def inspect(runtime: Runtime, what: str, params: Mapping[str, Any], answer: Answ
     ask = QUESTIONS.get(what)
     if ask is None:
         return False
+    in_steps(runtime, ask(runtime, params, answer))
+    return True
+
+
+def in_steps(runtime: Runtime, steps: Steps) -> None:
+    """Take the steps: the first now, each other one behind what is in the lane then."""
     if runtime.answers_at_once:
-        for _ in ask(runtime, params, answer):
+        for _ in steps:
             pass
     else:
-        _go_on(runtime, ask(runtime, params, answer))
-    return True
+        _go_on(runtime, steps)
 
 
 def _go_on(runtime: Runtime, steps: Steps) -> None:
@@ -66,7 +73,7 @@ def _find(runtime: Runtime, params: Mapping[str, Any], answer: Answer) -> Steps:
     best: list[tuple[int, Any]] = []
     names: list[str] = []
     count = 0
-    for cells in _chunks(runtime):
+    for cells in chunks(runtime):
         for cell in cells:
             name = cell.spec.name
             if name is not None and len(names) < 1000:
@@ -102,7 +109,7 @@ def _list(runtime: Runtime, params: Mapping[str, Any], answer: Answer) -> Steps:
     matched = 0
     best: list[tuple[Any, int, Cell]] = []
     waiting = waiting_in_lane(runtime)
-    for cells in _chunks(runtime):
+    for cells in chunks(runtime):
         for cell in cells:
             if wanted.living and wanted(cell):
                 matched += 1
@@ -110,7 +117,11 @@ def _list(runtime: Runtime, params: Mapping[str, Any], answer: Answer) -> Steps:
         if len(best) > max(4 * limit, CHUNK):
             best = nlargest(limit, best, key=lambda item: item[:2])
         yield
-    chosen = nlargest(limit, best, key=lambda item: item[:2])
+    rows = []
+    for at, (_, _, cell) in enumerate(nlargest(limit, best, key=lambda item: item[:2])):
+        rows.append(row(cell, waiting))
+        if at % ROWS == ROWS - 1:
+            yield
     now = runtime.clock.now()
     failed = [
         ended_row(runtime, ended)
@@ -119,7 +130,7 @@ def _list(runtime: Runtime, params: Mapping[str, Any], answer: Answer) -> Steps:
     ]
     answer(
         {
-            "rows": [row(cell, waiting) for _, _, cell in chosen],
+            "rows": rows,
             "matched": matched,
             "actors": len(runtime.cells),
             "failed": failed[:limit],
@@ -158,7 +169,8 @@ def _letters(runtime: Runtime, params: Mapping[str, Any], answer: Answer) -> Ste
     yield
 
 
-def _chunks(runtime: Runtime) -> Iterator[list[Cell]]:
+def chunks(runtime: Runtime) -> Iterator[list[Cell]]:
+    """The living actors, in parts that are looked at in one step."""
     cells = list(runtime.cells.values())
     for start in range(0, len(cells), CHUNK):
         yield [cell for cell in cells[start : start + CHUNK] if cell.state != ENDED]
@@ -195,13 +207,14 @@ class Wanted:
         return fits
 
 
-def _mailbox(cell: Cell, waiting: Mapping[int, int]) -> int:
+def mailbox(cell: Cell, waiting: Mapping[int, int]) -> int:
+    """How many messages wait for the actor."""
     queue = cell.queue
     return (len(queue) if queue is not None else 0) + waiting.get(id(cell), 0)
 
 
 SORTS: Mapping[str, Callable[[Cell, Mapping[int, int]], Any]] = {
-    "mailbox": _mailbox,
+    "mailbox": mailbox,
     "address": lambda _cell, _waiting: 0,
     "class": lambda cell, _waiting: _backwards(class_text(cell.spec.actor_class)),
     "name": lambda cell, _waiting: _backwards(cell.spec.name or "\U0010ffff"),
@@ -262,7 +275,7 @@ def row(cell: Cell, waiting: Mapping[int, int]) -> dict[str, Any]:
         "name": cell.spec.name,
         "state": state(cell),
         "process": cell.runtime.number,
-        "mailbox": _mailbox(cell, waiting),
+        "mailbox": mailbox(cell, waiting),
         "waits_for": str(waits[-1].target) if waits else None,
         "parent": str(cell.parent),
     }

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from garrick.address import Address, ReplyAddress
+from garrick.address import Address
 from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
 from garrick.runtime import cancelling, lifecycle, reports
-from garrick.runtime.cell import ENDED, STATES, STOPPING, Cell
-from garrick.runtime.inspection import class_text, inspect, waiting_in_lane
+from garrick.runtime.cell import STOPPING, Cell
+from garrick.runtime.inspection import class_text, in_steps, inspect
 from garrick.runtime.operator import act
 from garrick.runtime.signals import (
     Inspect,
@@ -29,6 +29,7 @@ from garrick.runtime.signals import (
     View,
     Watch,
 )
+from garrick.runtime.status import status
 from garrick.wire.envelope import REPLY, SIGNAL
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             runtime.dead_letter_listeners.pop(message.subscriber, None)
     elif isinstance(message, StatusWanted):
         if sender is not None:
-            runtime.route(sender, status(runtime), runtime.address, REPLY)
+            asker = sender
+            in_steps(runtime, status(runtime, lambda found: runtime.route(asker, found, runtime.address, REPLY)))
     elif isinstance(message, Inspect):
         if sender is not None:
             _operate(runtime, message, sender)
@@ -205,55 +207,3 @@ def abandon(runtime: Runtime) -> list[str]:
 def cell_class(cell: Cell) -> str:
     """The class of a cell's actor as text."""
     return class_text(cell.spec.actor_class if cell.actor is None else type(cell.actor))
-
-
-def status(runtime: Runtime) -> dict[str, Any]:
-    """What is known in this process: actors, mailboxes, dead letters. Plain data; lists are bounded."""
-    waiting = waiting_in_lane(runtime)
-    actors: list[dict[str, Any]] = []
-    mailbox, most, fullest = len(runtime.lane), 0, None
-    cells = [cell for cell in list(runtime.cells.values()) if cell.state != ENDED]
-    for cell in cells:
-        if cell.queue or waiting:
-            queued = len(cell.queue) if cell.queue is not None else 0
-            mailbox += queued
-            if queued + waiting[id(cell)] > most:
-                most, fullest = queued + waiting[id(cell)], cell
-    for cell in cells[:1000]:
-        queued = len(cell.queue) if cell.queue is not None else 0
-        actors.append(
-            {
-                "address": str(cell.address),
-                "class": cell_class(cell),
-                "name": cell.spec.name,
-                "state": STATES[cell.state],
-                "mailbox": queued + waiting[id(cell)],
-                "busy": cell.busy,
-                "waits_for": str(cell.waits[-1].target) if cell.waits else None,
-                "parent": str(cell.parent),
-            }
-        )
-    letters = [
-        {
-            "reason": letter.reason,
-            "message": type(letter.message).__name__,
-            "target": str(letter.target),
-            "sender": None
-            if letter.sender is None
-            else ("ask" if isinstance(letter.sender, ReplyAddress) else str(letter.sender)),
-        }
-        for letter in [kept.letter for kept in tuple(runtime.history.letters)[-20:]]
-    ]
-    return {
-        "process": runtime.number,
-        "actors": len(runtime.cells),
-        "actor_list": actors,
-        "mailbox": mailbox,
-        "mailbox_max": None
-        if fullest is None
-        else {"address": str(fullest.address), "class": cell_class(fullest), "mailbox": most},
-        "asks": len(runtime.slots),
-        "timers": len(runtime.timers),
-        "dead_letters": dict(runtime.dead_letter_count),
-        "dead_letter_list": letters,
-    }

@@ -644,10 +644,6 @@ class Runtime:
     def _control_signal(self, argument: tuple[Any, Address[Any] | None]) -> bool:
         return process.on_control(self, *argument)
 
-    def status(self) -> dict[str, Any]:
-        """What is known in this process, as plain data."""
-        return process.status(self)
-
     # --- signals to actors ---------------------------------------------------------------------------------------------------
 
     def signal(self, argument: tuple[Cell, Signal, Address[Any] | None]) -> bool:
