@@ -30,15 +30,20 @@ class Actor:
     """An object that owns its state, talks only by messages, and handles one message at a time.
 
     Override `receive`, or write handlers marked with ``@on``. Operations may be used from ``__init__`` on.
+
+    With ``class X(Actor, reentrant=True)`` the next message begins while an async handler awaits; subclasses inherit it.
     """
 
     _cell: Any
+    _reentrant: ClassVar[bool] = False
     _handlers: ClassVar[HandlerTable] = HandlerTable(object)
     address: Address[Any]
     """The actor's own address."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, reentrant: bool | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if reentrant is not None:
+            cls._reentrant = reentrant
         cls._handlers = HandlerTable(cls)
 
     # --- what users override ------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Slot:
         "_value",
         "address",
         "asker",
+        "awaited",
         "deadline",
         "done",
         "given_up",
@@ -46,6 +47,8 @@ class Slot:
         self.deadline = runtime.clock.now() + timeout
         self.asker = asker
         self.done = False
+        self.awaited = False
+        """Whether a coroutine waits for it, which blocks no reentrant actor."""
         self.given_up = False
         """Whether it ended by the asker's side: time-out, cancellation, the asker's end."""
         self.address = ReplyAddress(runtime.system, runtime.number, 0, self)
@@ -113,6 +116,7 @@ class Slot:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
+        self.awaited = True
         self._begin_wait()
         timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
         self.on_done(finisher(loop, future))

@@ -314,7 +314,8 @@ class Baton:
         mode = self._profiles[actor_class].mode
         executor = None if mode == INLINE else self._burners if mode == CPU else self._waiters
         for cell in list(self.runtime.cells.values()):
-            if cell.spec.actor_class is actor_class and cell.spec.isolation == "shared":
+            settled = cell.executor is not None and cell.executor.settled
+            if cell.spec.actor_class is actor_class and cell.spec.isolation == "shared" and not settled:
                 if executor is not None:
                     self._pin(cell, executor)
                 else:

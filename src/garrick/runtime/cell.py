@@ -135,7 +135,10 @@ class Cell:
     def whereabouts(self) -> str:
         """One sentence for `AskTimeout`: what the actor is doing and how much waits."""
         waiting = len(self.queue) if self.queue is not None and self.state != ENDED else 0
-        if self.waits:
+        under_way = len(self.executor.flights) if self.executor is not None else 0
+        if under_way:
+            doing = f"{under_way} of its handlers are under way"
+        elif self.waits:
             doing = f"it waits for {self.waits[-1].target}"
         elif self.busy:
             doing = "its handler is still running" if self.state == RUNNING else f"it is {STATES[self.state]}"
@@ -214,6 +217,10 @@ class Cell:
         """Whether the asker no longer wants the answer, as far as is known here."""
         slot = question.slot
         return slot.is_given_up() if slot is not None else question in self.runtime.given_up
+
+    def blocked_on(self) -> list[Slot | Gathering]:
+        """Its pending asks without whose answers it can't go on."""
+        return list(self.waits)
 
     def interrupt_waits(self) -> None:
         """The question that is being handled was given up: so are those that its handler waits for."""

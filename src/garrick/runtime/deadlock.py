@@ -43,12 +43,14 @@ def enter(slot: Slot, asker: Cell) -> None:
 def cycles(wait: Slot | Gathering, asker: Cell) -> list[Slot]:
     """Which asks of a wait that has begun can't be answered, since their targets wait for ``asker``; others may be chased."""
     closed: list[Slot] = []
+    if wait not in asker.blocked_on():
+        return closed
     seen = {id(asker)}
     leaves = False
     for asked in wait.open():
         todo = [asked]
         while todo:
-            cell = todo.pop().target._cell
+            cell = _target_of(todo.pop())
             if cell is asker:
                 closed.append(asked)
                 break
@@ -56,10 +58,18 @@ def cycles(wait: Slot | Gathering, asker: Cell) -> list[Slot]:
                 leaves = True
             elif id(cell) not in seen:
                 seen.add(id(cell))
-                todo.extend(slot for other in tuple(cell.waits) for slot in other.open())
+                todo.extend(slot for other in cell.blocked_on() for slot in other.open())
     if leaves:
         asker.runtime.post(_arm, (wait, asker))
     return closed
+
+
+def _target_of(slot: Slot) -> Cell | None:
+    target, runtime = slot.target, slot.runtime
+    cell: Cell | None = target._cell
+    if cell is None and target.process == runtime.number and target.system == runtime.system:
+        return runtime.cells.get(target.serial)  # with a bounded mailbox
+    return cell
 
 
 def _arm(argument: tuple[Slot | Gathering, Cell]) -> None:
@@ -80,7 +90,7 @@ def _arm(argument: tuple[Slot | Gathering, Cell]) -> None:
 
 def chase(runtime: Runtime, cell: Cell, signal: Chase) -> None:
     """A chase has reached ``cell``; holder only."""
-    waits = tuple(cell.waits)
+    waits = cell.blocked_on()
     if cell.address == signal.asker:
         slot = runtime.slots.get(signal.serial)
         if slot is not None and any(slot in wait.open() for wait in waits):

@@ -59,6 +59,12 @@ def begin_stop(runtime: Runtime, cell: Cell, reason: str, error: BaseException |
     cell.ending = (reason, error)
     for timer in tuple(cell.timers or ()):
         timer.cancel()
+    if cell.executor is not None:
+        return cell.executor.quiet(lambda: _end(runtime, cell, drain), cancel=error is not None)
+    return _end(runtime, cell, drain)
+
+
+def _end(runtime: Runtime, cell: Cell, drain: bool) -> bool:
     if cell.children:
         for signal in signals_in(runtime, cell):  # nobody takes it from the mailbox any more
             if isinstance(signal, Told) and isinstance(signal.notice, ChildExited):
@@ -75,6 +81,8 @@ def _stop_children(runtime: Runtime, cell: Cell, *, drain: bool = True) -> bool:
 
 def children_ended(runtime: Runtime, cell: Cell) -> bool:
     """The last child of an actor that stops has ended."""
+    if cell.executor is not None and cell.executor.flights:
+        return False  # its handlers may still spawn, and `_end` comes when they have ended
     reason, _error = cell.ending or ("stopped", None)
     if cell.actor is not None and type(cell.actor).stopping is not Actor.stopping:
         return runtime.run_step(cell, _call_stopping, reason, _stopped)

@@ -35,7 +35,18 @@ class Gathering:
         asker: the asking cell; None for a program.
     """
 
-    __slots__ = ("_arrived", "_lock", "_wanted", "_waiter", "asker", "deadline", "runtime", "slots", "timeout")
+    __slots__ = (
+        "_arrived",
+        "_lock",
+        "_wanted",
+        "_waiter",
+        "asker",
+        "awaited",
+        "deadline",
+        "runtime",
+        "slots",
+        "timeout",
+    )
 
     def __init__(
         self, runtime: Runtime, targets: Iterable[Address[Any]], message: Any, timeout: float, asker: Cell | None
@@ -44,6 +55,8 @@ class Gathering:
         self.timeout = timeout
         self.deadline = runtime.clock.now() + timeout
         self.asker = asker
+        self.awaited = False
+        """See Slot."""
         self._arrived: list[int] = []
         self._lock = threading.Lock()
         self._waiter: Once | None = None
@@ -126,6 +139,7 @@ class Gathering:
 
     async def wait_async(self) -> list[Any]:
         """As `wait`, on the running event loop."""
+        self.awaited = True
         self._enter()
         try:
             await self._await(len(self.slots))
@@ -135,6 +149,7 @@ class Gathering:
 
     async def each_async(self) -> AsyncIterator[Outcome]:
         """As `each`, on the running event loop."""
+        self.awaited = True
         self._enter()
         try:
             for number in range(len(self.slots)):

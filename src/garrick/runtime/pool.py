@@ -120,9 +120,19 @@ class _Thread(threading.Thread):
 class Executor:
     """Where the steps of some actors run instead of on the baton: a thread pool, or one thread in order."""
 
-    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
-        """Run ``call(cell, context)`` for a held cell, then post the step as released."""
+    settled = False
+    """Whether it stays with its actor wherever the steps of the actor's class run."""
+    flights: Any = ()
+    """Handlers of a reentrant actor that are under way beside its steps."""
+
+    def submit(self, cell: Any, call: Any, context: Any, done: Any) -> bool | None:
+        """Run ``call(cell, context)`` for a held cell, then post the step as released; True when the baton was lost."""
         raise NotImplementedError
+
+    def quiet(self, then: Callable[[], bool], *, cancel: bool) -> bool:
+        """Call ``then`` when no handler is under way; with ``cancel`` those that are get cancelled. On the holder."""
+        del cancel
+        return then()
 
     def retire(self, cell: Any) -> None:
         """The actor has ended."""

@@ -267,8 +267,7 @@ class Runtime:
         """
         if cell.executor is not None:
             cell.hold()
-            cell.executor.submit(cell, call, context, done)
-            return False
+            return cell.executor.submit(cell, call, context, done) is True
         tenure = self.tenure
         outer = tenure.envelope
         tenure.envelope = (cell, call, context)

@@ -100,6 +100,10 @@ def _constructed(runtime: Runtime, cell: Cell, context: Any, actor: Any, error: 
     cls = type(actor)
     cell.replies = cls.receive is Actor.receive
     stash.install(cell)
+    if cls._reentrant:
+        from garrick.runtime.reentrant import open_up  # late: loads asyncio
+
+        open_up(cell)
     if cls.started is not Actor.started:
         return runtime.run_step(cell, _call_started, None, _running)
     return _running(runtime, cell, context, None, None)
@@ -361,6 +365,12 @@ def _renew(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> 
     for timer in tuple(cell.timers or ()):
         if not timer.keep:
             timer.cancel()
+    if cell.executor is not None:
+        return cell.executor.quiet(lambda: _restart(runtime, cell, error, delay), cancel=True)
+    return _restart(runtime, cell, error, delay)
+
+
+def _restart(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> bool:
     if cell.actor is not None and type(cell.actor).restarting is not Actor.restarting:
         return runtime.run_step(cell, _call_restarting, (error, delay), _await_backoff)
     return _await_backoff(runtime, cell, (error, delay), None, None)
