@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,11 @@ class Again(Victim):
 
     def exit_on_a_thread(self, status: int) -> None:
         thread = threading.Thread(target=os._exit, args=(status,))
+        thread.start()
+        thread.join()
+
+    def sys_exit_on_a_thread(self, _: Any) -> None:
+        thread = threading.Thread(target=sys.exit, args=(3,))
         thread.start()
         thread.join()
 

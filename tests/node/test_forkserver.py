@@ -47,3 +47,33 @@ def test_a_child_whose_parent_was_killed_right_after_the_fork_ends() -> None:
             raise AssertionError("the child lives on")
     os.close(read)
     assert output.split(b"\n", 1)[1] == b"", "it began its work"
+
+
+def test_an_admin_that_is_stopped_does_not_outlive_its_owner() -> None:
+    """It can't see that its owner dies; the fork-server can."""
+    program = textwrap.dedent("""
+        import os, signal, socket, sys
+        from garrick.node import forkserver
+        from garrick.node.forkserver import NodeConfig
+
+        forkserver.OWNER_PATIENCE = 0.2
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        admin = os.getpid()
+        if os.fork() == 0:
+            print("ready", flush=True)
+            forkserver.serve(theirs, NodeConfig("a@0000000000", "/nowhere", owner=int(sys.argv[1])), admin)
+        os.kill(admin, signal.SIGSTOP)
+    """)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
+        command = [sys.executable, "-c", program, str(owner.pid)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as admin:
+            try:
+                assert admin.stdout is not None
+                assert admin.stdout.readline() == b"ready\n"
+                assert not select.select([admin.stdout], [], [], 0.5)[0], "nothing happens while its owner lives"
+                owner.kill()
+                assert admin.wait(WAIT) == -signal.SIGKILL
+                assert select.select([admin.stdout], [], [], WAIT)[0]
+                assert b"outlives its owner" in admin.stdout.read()
+            finally:
+                admin.kill()

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from garrick.clocks import SystemIds
-from garrick.errors import NoSuchSystem, NotAuthorised, SystemStartFailed
+from garrick.errors import InvalidArgument, NoSuchSystem, NotAuthorised, SystemStartFailed
 from garrick.node import existing, handshake
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
+from garrick.node.limits import check_descriptors
 from garrick.node.mainmodule import Bodies, Main, MainFinder, own_main, publish, refuse_while_importing
 from garrick.node.reactor import READ
 from garrick.node.rundir import RunDir, remove_if_dead
@@ -299,6 +300,9 @@ def start(
     """
     refuse_while_importing()
     packed = logsetup.pack(logging)
+    if workers is None:
+        workers = processors()
+    check_descriptors(workers + 1)
     rundir = existing.create(name or _made_up_name(), capabilities or {})
     admin: subprocess.Popen[bytes] | None = None
     try:
@@ -309,8 +313,9 @@ def start(
             system=f"{rundir.name}@{SystemIds.incarnation()}",
             rundir=str(rundir.path),
             capabilities=dict(capabilities or {}),
-            workers=workers if workers is not None else processors(),
+            workers=workers,
             detached=detached,
+            owner=None if detached else os.getpid(),
             main=main.name if main else None,
             argv=tuple(sys.argv),
             credentials=os.path.abspath(credentials) if credentials is not None else None,
@@ -321,7 +326,12 @@ def start(
             log_level=logsetup.program_level(),
         )
         admin = _start_admin(config, rundir)
-        return ClientNode(rundir, None if detached else admin, _first_session(rundir, admin, not detached), main)
+        session = _first_session(rundir, admin, not detached)
+        try:
+            return ClientNode(rundir, None if detached else admin, session, main)
+        except BaseException:
+            session.sock.close()
+            raise
     except BaseException:
         if admin is not None:
             admin.kill()
@@ -333,6 +343,13 @@ def start(
 
 def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
     assert rundir.lock is not None
+    try:
+        content = pickle.dumps(config)
+    except Exception as error:  # whatever a value of a user raises
+        raise InvalidArgument(
+            f"the capabilities of system {rundir.name!r} can't be pickled: {type(error).__name__}: {error}",
+            hint="use values that other processes can have too: texts, numbers, lists, dicts",
+        ) from error
     # Made here and inherited, so that this process can connect at once and fails at once if the admin does.
     with listen(rundir.socket(0)) as listener:
         output = None
@@ -347,6 +364,11 @@ def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
                 pass_fds=[rundir.lock, listener.fileno()],
                 start_new_session=config.detached,
             )
+        except OSError as error:
+            raise SystemStartFailed(
+                f"no process can be started for the system {rundir.name!r}: {error}",
+                hint="is sys.executable a Python interpreter, and are processes and memory left (`ulimit -u`, `free`)?",
+            ) from error
         finally:
             if output is not None:
                 os.close(output)
@@ -354,7 +376,7 @@ def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
     assert process.stdin is not None
     try:
         with process.stdin as pipe:
-            pipe.write(pickle.dumps(config))
+            pipe.write(content)
     except BrokenPipeError:
         log.debug("the admin ended before it had read its configuration")
     if config.detached:
@@ -381,6 +403,7 @@ def attach(name: str) -> ClientNode:
         NotAuthorised: its token can't be read, or it was refused.
     """
     refuse_while_importing()
+    check_descriptors(1)
     rundir = RunDir.find(name)
     session = _Session.begin(rundir, owner=False)
     try:

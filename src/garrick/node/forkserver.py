@@ -27,6 +27,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,6 +37,8 @@ from typing import Any, Final, NoReturn
 from garrick.observe import logsetup
 
 PACKET: Final = 4096
+OWNER_PATIENCE: Final = 20.0
+"""Seconds after the death of the owner in which the admin must have ended the system; then it hangs, or is stopped, and is killed."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
@@ -49,6 +52,8 @@ class NodeConfig:
     capabilities: dict[str, Any] = field(default_factory=dict)
     workers: int = 1
     detached: bool = False
+    owner: int | None = None
+    """Pid of the program that the system ends with."""
     foreground: bool = False
     """The admin is a program of its own (`garrick.node`), which ends on SIGINT and SIGTERM."""
     main: str | None = None
@@ -106,6 +111,10 @@ class _ForkServer:
         self.admin = admin
         self.numbers: dict[int, int] = {}
         """pid -> process number, of those that have not been reaped."""
+        self.owner: int | None = None
+        """Tells when the owner has died."""
+        self.deadline: float | None = None
+        """When the admin must have ended."""
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_read, False)
         os.set_blocking(self.wake_write, False)
@@ -126,8 +135,16 @@ class _ForkServer:
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         poll.register(self.wake_read, select.POLLIN)
+        self.watch_owner(poll)
         while True:
-            ready = poll.poll()
+            ready = poll.poll(None if self.deadline is None else 1000 * max(0.0, self.deadline - time.monotonic()))
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                print("garrick: the admin outlives its owner and is killed", file=sys.stderr, flush=True)  # noqa: T201
+                os.kill(self.admin, signal.SIGKILL)  # and with it goes this process, by the kernel, and all others
+                os._exit(1)
+            if self.owner is not None and any(descriptor == self.owner for descriptor, _ in ready):
+                poll.unregister(self.owner)
+                self.deadline = time.monotonic() + OWNER_PATIENCE
             if any(descriptor == self.wake_read for descriptor, _ in ready):
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake_read, 512)
@@ -137,6 +154,18 @@ class _ForkServer:
                 if not packet:
                     return
                 self.obey(json.loads(packet))
+
+    def watch_owner(self, poll: Any) -> None:
+        """An admin that is stopped can't see that its owner has died; somebody has to, or the system would stay for ever."""
+        if self.config.owner is None or not hasattr(os, "pidfd_open"):
+            return
+        try:
+            self.owner = os.pidfd_open(self.config.owner)
+            poll.register(self.owner, select.POLLIN)
+        except ProcessLookupError:
+            self.deadline = time.monotonic() + OWNER_PATIENCE
+        except OSError:
+            pass  # an old kernel: the admin alone watches it
 
     def obey(self, order: dict[str, Any]) -> None:
         if "start" in order:
@@ -169,6 +198,8 @@ class _ForkServer:
             self.sock.close()
             os.close(self.wake_read)
             os.close(self.wake_write)
+            if self.owner is not None:
+                os.close(self.owner)
             set_title(f"garrick {role[0]}{number}")
             if not faulthandler.is_enabled():
                 with contextlib.suppress(ValueError, OSError, AttributeError):
