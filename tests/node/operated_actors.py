@@ -29,6 +29,8 @@ class Account(Actor):
             raise ValueError("no such account")
         if message == "sleep":
             time.sleep(60)
+        elif isinstance(message, float):
+            time.sleep(message)
         elif message == "child":
             self.send(sender, self.spawn(Account, name="child")) if sender is not None else None
         elif isinstance(message, tuple):

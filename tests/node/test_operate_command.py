@@ -15,6 +15,7 @@ import pytest
 
 from garrick import ActorSystem, AskTimeout
 from garrick.cli import FAILED, NOT_FOUND, OK, REFUSED, TIMED_OUT, USAGE
+from garrick.errors import SystemExists
 from garrick.node.rundir import RunDir
 from garrick.observe.client import request
 from tests.node.conftest import wait_until
@@ -214,3 +215,22 @@ def test_the_number_of_letters_outlives_a_process_that_nobody_asked(system: Acto
 
 def _status(system: ActorSystem) -> Any:  # noqa: F811
     return request(RunDir.find(system.name).path, "status")
+
+
+def test_a_local_system_can_be_looked_at_when_it_wants_to(garrick: Command) -> None:  # noqa: F811
+    name = f"inside-{os.getpid()}"
+    with ActorSystem("local", name=name):
+        garrick("actor", "ls", "-s", name, code=NOT_FOUND)  # nothing listens unless it was asked for
+    with ActorSystem("local", name=name, management=True) as inside:
+        account = inside.spawn(Account, name="account")
+        inside.send(account, "fail")
+        assert garrick.json("status", name)["systems"][0]["processes"][0]["pid"] == os.getpid()
+        assert [row["name"] for row in garrick.json("actor", "ls", "-s", name)["rows"]] == ["account"]
+        assert json.loads(garrick("actor", "ask", "account", '{"amount": 5}', "--type", DEPOSIT))["amount"] == 5
+        garrick("actor", "ls", "--limit", "0", code=USAGE)
+        inside.send(account, 1.5)
+        wait_until(lambda: garrick.json("actor", "show", "account")["state"] == "busy")
+        assert "time.sleep(message)" in garrick("actor", "show", "account")
+        with pytest.raises(SystemExists):
+            ActorSystem("local", name=name, management=True)
+    RunDir.create(name).remove()  # free again

@@ -7,14 +7,15 @@ admin's steps run on the holder of the baton, like any other envelope.
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
 from garrick.clocks import SystemClock, SystemIds, SystemRandom
 from garrick.convention.placement import Placer
-from garrick.node.admin import AdminMachine, EndSystem, KillProcess, Report, Send
+from garrick.node.admin import AdminMachine, Answer, EndSystem, KillProcess, Report, Send
 from garrick.node.admin.effects import Effect
 from garrick.ports import Clock
 from garrick.runtime import process
@@ -22,6 +23,9 @@ from garrick.runtime.baton import Baton
 from garrick.runtime.poller import WakePoller
 from garrick.runtime.runtime import Runtime
 from garrick.wire.envelope import MESSAGE
+
+if TYPE_CHECKING:
+    from garrick.node.desk import Desk
 
 log = logging.getLogger("garrick")
 
@@ -35,6 +39,7 @@ class InProcessAdmin:
         self.number = self.machine.allot("worker", clock.now())
         self.abandoned: tuple[str, ...] = ()
         self.on_end: Any = lambda: None
+        self.pid: int | None = None
         self._armed: float | None = None
 
     def attach(self, runtime: Runtime) -> None:
@@ -49,10 +54,25 @@ class InProcessAdmin:
         """Begin to end the system; any thread."""
         self.runtime.post(self._shutdown, grace)
 
+    def inspect(self, what: str, params: dict[str, Any], tell: Callable[[Any], None]) -> None:
+        """Answer a question of an operator with ``tell``; any thread."""
+
+        def ask(_argument: None) -> None:
+            now = self.clock.now()
+            try:
+                if what == "status":
+                    self._apply(self.machine.status_wanted(tell, now))
+                else:
+                    self._apply(self.machine.inspect(tell, what, params, now))
+            except Exception as error:
+                tell(error)
+
+        self.runtime.post(ask, None)
+
     # --- inputs, all on the holder ------------------------------------------------------------------------------------
 
     def _join(self, _argument: None) -> None:
-        self._apply(self.machine.process_joined(self.number, "worker", self.clock.now()))
+        self._apply(self.machine.process_joined(self.number, "worker", self.clock.now(), pid=self.pid))
 
     def _handle(self, target: Address[Any], message: Any, sender: Address[Any] | None) -> None:
         self._apply(self.machine.handle(message, sender, self.clock.now(), target=target))
@@ -83,6 +103,8 @@ class InProcessAdmin:
             elif isinstance(effect, EndSystem):
                 self.abandoned += tuple(a for a in effect.abandoned if a not in self.abandoned)
                 self.on_end()
+            elif isinstance(effect, Answer):
+                effect.token(effect.value)
             elif isinstance(effect, Report):
                 log.log(logging.getLevelName(effect.level.upper()), "%s: %s", self.runtime.system, effect.text)
         deadline = self.machine.deadline
@@ -118,7 +140,7 @@ class NoWayOut:
 class LocalNode:
     """A running ``local`` system; see `garrick.node.base.Node`."""
 
-    def __init__(self, name: str, capabilities: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, capabilities: Mapping[str, Any], management: bool) -> None:
         clock = SystemClock()
         self.name = name
         system = f"{name}@{SystemIds.incarnation()}"
@@ -134,6 +156,12 @@ class LocalNode:
             capabilities=capabilities,
         )
         outbound.runtime = self.runtime
+        self._admin.pid = os.getpid()
+        self._desk: Desk | None = None
+        if management:
+            from garrick.node.desk import Desk  # late: loads asyncio
+
+            self._desk = Desk(name, self._admin.inspect)
         self._ended = threading.Event()
         self._admin.on_end = self._ended.set
         self._baton = Baton(self.runtime, WakePoller(), name=f"garrick-{name}")
@@ -148,9 +176,21 @@ class LocalNode:
         process.abandon(self.runtime)
         if not self._baton.stop(1.0):
             log.warning("%s: a thread is still in user code", self.runtime.system)
+        if self._desk is not None:
+            self._desk.close()
         return list(self._admin.abandoned)
 
 
-def start(name: str, capabilities: Mapping[str, Any]) -> LocalNode:
-    """Start a ``local`` system."""
-    return LocalNode(name, capabilities)
+def start(name: str, capabilities: Mapping[str, Any], *, management: bool = False) -> LocalNode:
+    """Start a ``local`` system.
+
+    Args:
+        name: of the system.
+        capabilities: of it.
+        management: whether it has a management socket, for the command ``garrick``; then no other system of this user may have its
+            name.
+
+    Raises:
+        SystemExists: one has it.
+    """
+    return LocalNode(name, capabilities, management)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from garrick.address import Address, control
+from garrick.errors import SystemStopped
 from garrick.node.admin import inspection
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
@@ -335,7 +336,10 @@ class AdminMachine:
 
         Raises:
             InvalidArgument: it makes no sense.
+            SystemStopped: there is nobody left to ask.
         """
+        if self.ended:
+            raise SystemStopped(f"the actor system {self.core.system} has ended")
         inspection.ask(self.core, token, what, params, now)
         return self._finish(now)
 
