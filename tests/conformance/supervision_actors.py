@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from garrick import Actor, Address, ChildExited, Poisoned, Terminated, on
-from tests.conformance.actors import Echo, End, Gate, Get, Make, Observe, Pass, Raise, Wait
+from tests.conformance.actors import Echo, End, Gate, Get, Ignore, Make, Observe, Pass, Raise, Wait
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,26 @@ class EndNow:
 
 
 @dataclass(frozen=True)
+class WaitAloud:
+    """Say that you wait, then block at ``gate``."""
+
+    gate: Gate
+
+
+@dataclass(frozen=True)
 class RaiseAtGate:
     """Block at ``gate``, then fail with ``error``."""
 
     gate: Gate
     error: BaseException
+
+
+@dataclass(frozen=True)
+class FloodAndEnd:
+    """Send ``count`` messages to ``target`` and then stop it at once."""
+
+    target: Address[Any]
+    count: int
 
 
 class Attempts:
@@ -85,6 +100,16 @@ class Member(Actor):
         self.watch(message.target)
 
     @on
+    def ignore(self, message: Ignore) -> None:
+        self.unwatch(message.target)
+
+    @on
+    def flood_and_end(self, message: FloodAndEnd) -> None:
+        for number in range(message.count):
+            self.send(message.target, str(number))
+        self.stop(message.target, drain=False)
+
+    @on
     def end(self, message: End) -> None:
         self.stop(message.target)
 
@@ -93,9 +118,14 @@ class Member(Actor):
         self.stop(message.target, drain=False)
 
     @on
-    def wait(self, message: Wait) -> str:
+    def wait(self, message: Wait) -> Any:
         message.gate.wait()
         return "waited"
+
+    @on
+    def wait_aloud(self, message: WaitAloud) -> Any:
+        self.tell("waiting")
+        return self.wait(Wait(message.gate))
 
     @on
     def boom(self, message: Raise) -> Any:
@@ -134,6 +164,14 @@ class AsyncMember(Member):
     async def stopping(self, reason: str) -> None:
         await asyncio.sleep(0)
         self.tell("stopping", reason)
+
+    @on
+    async def wait(self, message: Wait) -> str:
+        for _ in range(2000):
+            if Path(message.gate.path).exists():  # noqa: ASYNC240 - what it costs is what the test is about
+                break
+            await asyncio.sleep(0.005)
+        return "waited"
 
     @on
     async def boom(self, message: Raise) -> None:

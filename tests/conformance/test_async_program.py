@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from garrick import AsyncActorSystem, HandlerFailed, NameTaken, SystemStopped
+from garrick import ActorGone, AsyncActorSystem, HandlerFailed, NameTaken, SystemStopped
 from tests.conformance.actors import Answers, Consult, Echo, Get, Raise, Recorder
 from tests.conformance.waiting_actors import Async
 
@@ -31,6 +31,9 @@ def test_the_surface_is_awaited(base: str) -> None:
             assert (await system.status())["system"].startswith("conf-async@")
             await system.stop_actor(echo)
             assert await system.lookup("echo") is None
+            await system.stop_actor(another := await system.spawn(Recorder), drain=False)
+            with pytest.raises(ActorGone):
+                await system.ask(another, Get())
             with pytest.raises(NameTaken):
                 for _ in range(2):
                     await system.spawn(Echo, name="twice")

@@ -17,6 +17,7 @@ from garrick import (
     Backoff,
     Bounded,
     ChildExited,
+    Escalate,
     GarrickError,
     Inbox,
     Replies,
@@ -103,6 +104,7 @@ class Account(Actor):
         self.spawn(Account, "ann", supervision="restart")  # type: ignore[arg-type]
         self.spawn(Account, "ann", isolation=1)  # type: ignore[arg-type]
         self.after("soon", 1)  # type: ignore[arg-type]
+        self.stop(drain=False)
         self.watch(None)  # type: ignore[arg-type]
 
 
@@ -117,6 +119,9 @@ def program() -> None:
         system.spawn(Account, "ann", mailbox=Bounded(1000, overflow="fail"))
         system.spawn(Account, "ann", mailbox=1000)  # type: ignore[arg-type]
         Bounded(1000, overflow="block")  # type: ignore[arg-type]
+        system.spawn(Account, "ann", supervision={LookupError: Escalate(), ValueError: Restart(all_for_one=True)})
+        system.spawn(Account, "ann", supervision={"LookupError": Resume()})  # type: ignore[dict-item]
+        system.stop_actor(account, drain=False)
         assert_type(account, Address[Any])
         assert_type(system.ask(account, Deposit(1)), int)
         assert_type(system.ask(account, Names(), timeout=1), list[str])
