@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from garrick.runtime.signals import Signal
 from garrick.supervision import Intensity
 
 if TYPE_CHECKING:
@@ -56,11 +57,19 @@ class Failures:
         self.group: Group | None = None
 
 
-def signals_in(runtime: Runtime, cell: Cell) -> Iterator[Any]:
+def signals_in(runtime: Runtime, cell: Cell) -> Iterator[Signal]:
     """The signals that wait in the mailbox of an actor; holder only."""
     for item in cell.queue or ():
-        if item[0] is runtime.control and type(item[2]) is tuple:
-            yield item[2][1]
+        signal = signal_of(runtime, item)
+        if signal is not None:
+            yield signal
+
+
+def signal_of(runtime: Runtime, item: Any) -> Signal | None:
+    """What of a mailbox is a signal: ``(runtime.control, action, (cell, signal))``."""
+    if item[0] is runtime.control and type(item[2]) is tuple and len(item[2]) == 2 and isinstance(item[2][1], Signal):
+        return item[2][1]
+    return None
 
 
 def failures_of(cell: Cell) -> Failures:

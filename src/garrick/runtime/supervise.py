@@ -20,7 +20,7 @@ from garrick.requirements import is_demanding, missing, requirements_of
 from garrick.runtime import crash, load, stash
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.ending import begin_stop
-from garrick.runtime.failures import failures_of, signals_in
+from garrick.runtime.failures import failures_of, signal_of, signals_in
 from garrick.runtime.groups import delay
 from garrick.runtime.keeping import keep
 from garrick.runtime.reports import class_name, describe, handler_failed, sendable
@@ -275,11 +275,10 @@ def escalated(runtime: Runtime, cell: Cell, signal: Escalated) -> bool:
 
 def _gather_escalated(runtime: Runtime, cell: Cell) -> None:
     """Children whose escalation waits in the mailbox share what becomes of the actor now: one cause should not count many times."""
-    queue, control = cell.queue, runtime.control
-    for item in [item for item in queue if item[0] is control and type(item[2]) is tuple]:
-        signal = item[2][1]
+    for item in tuple(cell.queue):
+        signal = signal_of(runtime, item)
         if isinstance(signal, Escalated):
-            queue.remove(item)
+            cell.queue.remove(item)
             escalated(runtime, cell, signal)
 
 
