@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -205,3 +205,54 @@ def test_what_is_no_policy_is_refused_at_the_spawn(system: ActorSystem, inbox: I
     parent = system.spawn(Member, inbox.address, "parent")
     with pytest.raises(Exception, match="GAR-5001"):
         system.ask(parent, Make(Member, (inbox.address, "child"), {"supervision": policy}))
+
+
+class TestNobodyStaysSuspended:
+    """Everything fails all the time, of all policies at once, and at the end everybody answers."""
+
+    POLICIES: ClassVar[list[Supervision]] = [
+        Restart(max=10_000, backoff=None, all_for_one=True),
+        {
+            ValueError: Escalate(),
+            LookupError: Restart(max=10_000, backoff=None, all_for_one=True),
+            OSError: Restart(max=10_000, backoff=None),
+        },
+        Escalate(),
+        Restart(max=10_000, backoff=None),
+    ]
+
+    def storm(self, system: ActorSystem, *, apart: bool) -> Family:
+        family = Family(
+            system, apart=apart, policy={ValueError: Resume(), Exception: Restart(max=10_000, backoff=None)}
+        )
+        children = [family.child(f"child {number}", policy) for number, policy in enumerate(self.POLICIES)]
+        others = [family.child(f"other {number}", policy) for number, policy in enumerate(self.POLICIES)]
+        for _ in range(15):
+            for child in (*children, *others):
+                for error in (ValueError("boom"), KeyError("boom"), OSError("boom")):
+                    system.send(child, Raise(error))
+                system.send(child, 1)
+        return family
+
+    def calm(self, family: Family) -> None:
+        system = family.system
+        children = system.ask(family.boss, Get("children"))
+        assert len(children) == 2 * len(self.POLICIES)
+        for actor in (*children, family.boss):
+            assert system.ask(actor, 1, timeout=30) >= 1
+
+    def test_together(self, system: ActorSystem) -> None:
+        self.calm(self.storm(system, apart=False))
+
+    @over_processes
+    def test_apart(self, system: ActorSystem) -> None:
+        self.calm(self.storm(system, apart=True))
+
+    def test_all_end_when_the_parent_ends_meanwhile(self, system: ActorSystem) -> None:
+        family = self.storm(system, apart=False)
+        system.stop_actor(family.boss, timeout=30)
+
+    @over_processes
+    def test_all_end_apart_when_the_parent_ends_meanwhile(self, system: ActorSystem) -> None:
+        family = self.storm(system, apart=True)
+        system.stop_actor(family.boss, timeout=30)

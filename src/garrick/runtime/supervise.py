@@ -165,6 +165,8 @@ def handled(runtime: Runtime, cell: Cell, envelope: Any, _result: Any, error: Ba
         return fail(runtime, cell, envelope, error)
     if cell.pending:
         stash.settle(runtime, cell, envelope)
+        if cell.failures is not None and cell.failures.due is not None and not cell.stop_asked:
+            return group_due(cell)  # before what came back from the stash
     if cell.stop_asked:
         return _stop_as_asked(runtime, cell)
     return False
@@ -213,6 +215,10 @@ def _decide(runtime: Runtime, cell: Cell, error: BaseException, default: Policy)
         return _stop_as_asked(runtime, cell)
     if cell.failures is not None and cell.failures.due is not None:
         return _with_group(runtime, cell, error)
+    if (isinstance(policy, Escalate) or (isinstance(policy, Restart) and policy.all_for_one)) and _stop_waits(
+        runtime, cell
+    ):
+        return begin_stop(runtime, cell, "failed", error)  # nobody is left to decide what is decided already
     if isinstance(policy, Escalate):
         return _escalate(runtime, cell, error)
     if isinstance(policy, Resume):
@@ -325,6 +331,7 @@ def group_verdict(runtime: Runtime, cell: Cell, signal: GroupVerdict) -> bool:
     if cell.queue is None:
         cell.queue = deque()
     cell.queue.appendleft((runtime.control, group_due, cell))
+    cell.pending |= stash.LOOK
     return False
 
 
