@@ -1,20 +1,20 @@
 """``@on``: choose a handler by the type of the message.
 
 Owns the table of one actor class. Must not know cells or threads. The most specific type wins (the order of the message's
-MRO, then abstract classes that it is registered with); unions register each member, generics their origin, a bare ``object`` or
-``Any`` catches everything.
+MRO, then abstract classes that it is registered with); a bare ``object`` or ``Any`` catches everything. What else an annotation may be
+says `garrick.message_types`. A class's handlers win over those that it inherits; within one class each type has one handler, which is
+checked when the class is made, as far as its annotations are known then, and else at the first message.
 """
 
 from __future__ import annotations
 
 import inspect
-import types
-import typing
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from garrick.cancellation import guard
 from garrick.errors import InvalidArgument
+from garrick.message_types import message_types
 
 F = TypeVar("F", bound=Callable[..., Any])
 Handler = Callable[[Any, Any], Any]
@@ -49,19 +49,25 @@ def _mark(handler: F, cancellable: bool) -> F:
 class HandlerTable:
     """The handlers of one actor class, with a cache per concrete message type."""
 
-    __slots__ = ("_cache", "_declared", "_resolved", "owner")
+    __slots__ = ("_cache", "_levels", "_resolved", "owner")
 
     def __init__(self, owner: type) -> None:
         self.owner = owner
-        names = dict.fromkeys(name for cls in reversed(owner.__mro__) for name in vars(cls))
-        attributes: list[Any] = [getattr(owner, name, None) for name in names]
-        self._declared: list[Handler] = [a for a in attributes if getattr(a, _MARK, False)]
+        defined = {name: cls for cls in reversed(owner.__mro__) for name in vars(cls)}
+        # By the class that defines them, the most derived last: its handlers win, whatever their names are.
+        self._levels: list[list[Handler]] = []
+        for cls in reversed(owner.__mro__):
+            attributes = [getattr(owner, name, None) for name in vars(cls) if defined[name] is cls]
+            level: list[Any] = list(dict.fromkeys(filter(_is_marked, attributes)))
+            if level:
+                self._levels.append(level)
         # Annotations may name types that are defined later in the module, so they are looked up at the first message.
         self._resolved: dict[type, Handler] | None = None
         self._cache: dict[type, Handler | None] = {}
+        self._resolve(strict=False)
 
     def __bool__(self) -> bool:
-        return bool(self._declared)
+        return bool(self._levels)
 
     def find(self, message_type: type) -> Handler | None:
         """The handler for messages of exactly this type, or None."""
@@ -83,19 +89,42 @@ class HandlerTable:
 
     def _table(self) -> dict[type, Handler]:
         if self._resolved is None:
-            self._resolved = self._resolve()
+            self._resolved = self._resolve(strict=True)
         return self._resolved
 
     def all_async(self) -> bool:
         """Whether every handler is a coroutine function (then a burst of messages stays on the event loop)."""
-        return bool(self._declared) and all(inspect.iscoroutinefunction(handler) for handler in self._declared)
+        return bool(self._levels) and all(inspect.iscoroutinefunction(h) for level in self._levels for h in level)
 
-    def _resolve(self) -> dict[type, Handler]:
+    def _resolve(self, *, strict: bool) -> dict[type, Handler]:
+        """The table; without ``strict`` of what is known so far, to find what contradicts itself as soon as the class is made."""
         table: dict[type, Handler] = {}
-        for handler in self._declared:
-            for message_type in _message_types(self.owner, handler):
-                table[message_type] = guard(handler) if getattr(handler, _MARK) == CANCELLABLE else handler
-        return table
+        for level in self._levels:
+            here: dict[type, Handler] = {}
+            for handler in level:
+                try:
+                    types = message_types(self.owner, handler)
+                except InvalidArgument:
+                    if strict:
+                        raise
+                    continue
+                for message_type in types:
+                    if message_type in here:
+                        raise _twice(message_type, here[message_type], handler)
+                    here[message_type] = handler
+            table.update(here)
+        return {t: guard(h) if getattr(h, _MARK) == CANCELLABLE else h for t, h in table.items()}
+
+
+def _is_marked(attribute: Any) -> bool:
+    return bool(getattr(attribute, _MARK, False)) and callable(attribute)
+
+
+def _twice(message_type: type, first: Handler, second: Handler) -> InvalidArgument:
+    return InvalidArgument(
+        f"{first.__qualname__} and {second.__qualname__} both take messages of class {message_type.__qualname__}",
+        hint="what is in the brackets of a generic type does not show in a message: join the two, or send classes of your own",
+    )
 
 
 def _by_abstract_class(table: dict[type, Handler], message_type: type) -> Handler | None:
@@ -110,51 +139,5 @@ def _by_abstract_class(table: dict[type, Handler], message_type: type) -> Handle
 def _is_subclass(cls: type, other: type) -> bool:
     try:
         return issubclass(cls, other)
-    except TypeError:  # a Protocol that is not for run time
+    except TypeError:  # a class that does not want to be asked
         return False
-
-
-def _message_types(owner: type, handler: Callable[..., Any]) -> tuple[type, ...]:
-    parameters = list(inspect.signature(handler).parameters.values())
-    if len(parameters) < 2:
-        raise InvalidArgument(
-            f"{handler.__qualname__} needs a parameter for the message", hint="def handler(self, message: Type)"
-        )
-    annotation = parameters[1].annotation
-    if isinstance(annotation, str):
-        function = inspect.unwrap(handler)
-        # Local classes of the function that defines the actor are visible only through its closure, if at all.
-        local = {**inspect.getclosurevars(function).nonlocals, **vars(owner)}
-        try:
-            annotation = eval(annotation, function.__globals__, local)  # noqa: S307  (the class's own source)
-        except NameError as error:
-            raise InvalidArgument(
-                f"the message type {annotation!r} of {handler.__qualname__} is not known: {error}",
-                hint="define it at module level, or drop `from __future__ import annotations`",
-            ) from error
-    if annotation is inspect.Parameter.empty:
-        raise InvalidArgument(
-            f"{handler.__qualname__} has no annotation for {parameters[1].name!r}",
-            hint="@on chooses by the annotated type of the first parameter",
-        )
-    return tuple(_plain(member, handler) for member in _members(annotation))
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return tuple(m for part in typing.get_args(annotation) for m in _members(part))
-    return (annotation,)
-
-
-def _plain(annotation: Any, handler: Callable[..., Any]) -> type:
-    if annotation is Any:
-        return object
-    if annotation is None:
-        return type(None)
-    plain = typing.get_origin(annotation) or annotation
-    if not isinstance(plain, type):
-        raise InvalidArgument(
-            f"{annotation!r} of {handler.__qualname__} is no class to choose by",
-            hint="annotate with a class, a union of classes, or Any",
-        )
-    return plain
