@@ -227,6 +227,15 @@ class Links:
         """Bytes that wait to be written to these processes."""
         return sum(link.size for number, link in self._links.items() if number in numbers)
 
+    def way_to(self, target: Address[Any]) -> str:
+        """What there is to say of the way to an actor, for the error of an ask: begins with a separator, or is empty."""
+        link = self._links.get(target.process if target.system == self.system else 0)
+        if link is None or (link.connected and not link.size):
+            return ""
+        if not link.connected:
+            return "; there is no connection to it yet"
+        return f"; its way is {'full' if link.size > LIMIT else 'not free'}: {link.size} bytes wait to be written"
+
     def sizes(self) -> dict[int, int]:
         """Bytes that wait, by process."""
         return {number: link.size for number, link in list(self._links.items())}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
-from garrick.runtime import cancelling, deadlock
+from garrick.runtime import cancelling, deadlock, whereabouts
 from garrick.runtime.once import finisher
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Slot:
         "runtime",
         "target",
         "timeout",
+        "where",
     )
 
     def __init__(self, runtime: Runtime, target: Address[Any], timeout: float, asker: Cell | None) -> None:
@@ -51,6 +52,8 @@ class Slot:
         """Whether a coroutine waits for it, which blocks no reentrant actor."""
         self.given_up = False
         """Whether it ended by the asker's side: time-out, cancellation, the asker's end."""
+        self.where: str | None = None
+        """What the target's process said of the question; empty while it has not answered (`garrick.runtime.whereabouts`)."""
         self.address = ReplyAddress(runtime.system, runtime.number, 0, self)
         self._value: Any = None
         self._failure: BaseException | None = None
@@ -100,12 +103,20 @@ class Slot:
         if not self.done:
             self._begin_wait()
             try:
-                in_time = self.runtime.scheduler.wait(self, self.deadline)
+                in_time = self._wait()
             finally:
                 self._end_wait()
             if not in_time:
                 self.expire()
         return self.outcome()
+
+    def _wait(self) -> bool:
+        wait = self.runtime.scheduler.wait
+        if whereabouts.is_elsewhere(self):
+            if wait(self, self.deadline - whereabouts.margin(self.timeout)):
+                return True
+            whereabouts.probe(self)
+        return wait(self, self.deadline)
 
     async def wait_async(self) -> Any:
         """Await the answer on the running event loop."""
@@ -118,7 +129,7 @@ class Slot:
 
         self.awaited = True
         self._begin_wait()
-        timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self.expire)
+        timer = whereabouts.Countdown(loop, self, self.expire)
         self.on_done(finisher(loop, future))
         try:
             await future
@@ -152,10 +163,15 @@ class Slot:
             raise self._failure
         return self._value
 
-    def expire(self) -> None:
-        """The time is over."""
+    def expire(self, *, brief: bool = False) -> None:
+        """The time is over. ``brief``: say what can be said without looking around for long."""
         if not self.done:
-            self._give_up(AskTimeout(*_timeout_text(self)))
+            where = whereabouts.sentence(self, brief=brief)
+            self._give_up(AskTimeout(f"no answer from {self.target} within {self.timeout:g} s; {where}"))
+
+    def probe(self) -> None:
+        """The time is nearly over."""
+        whereabouts.probe(self)
 
     def cancel(self) -> None:
         """The asker no longer wants the answer."""
@@ -186,13 +202,3 @@ class Slot:
         if outcome_unknown:
             text += "; whether it handled the message is not known"
         return self.complete(None, ActorGone(text, reason=reason, outcome_unknown=outcome_unknown))
-
-
-def _timeout_text(slot: Slot) -> tuple[str]:
-    cell = slot.target._cell
-    where = (
-        cell.whereabouts()
-        if cell is not None
-        else f"it was sent to process {slot.target.process} of {slot.target.system}"
-    )
-    return (f"no answer from {slot.target} within {slot.timeout:g} s; {where}",)

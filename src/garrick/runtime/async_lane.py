@@ -171,6 +171,7 @@ class AsyncLane:
                 cell.answer(envelope[2], result)
             envelope = following
             cell.sender = envelope[2]
+            cell.since = self.runtime.clock.now()
             try:
                 result = cell.handle(envelope[1], envelope[2])
                 if type(result) is CoroutineType:

@@ -66,6 +66,7 @@ class Cell:
         "runtime",
         "scheduled",
         "sender",
+        "since",
         "spec",
         "stash",
         "state",
@@ -89,6 +90,8 @@ class Cell:
         """Whether what a handler returns is the reply (``@on`` handlers)."""
         self.queue: Any = None
         self.busy = False
+        self.since: float | None = None
+        """When it became busy, on the runtime's clock."""
         self.scheduled = False
         self.pinned = False
         """Whether the queue stays even when it is empty (the actor has an executor)."""
@@ -121,6 +124,7 @@ class Cell:
     def hold(self) -> None:
         """From now on nothing of the actor runs from the lane; what arrives waits in the queue."""
         self.busy = True
+        self.since = self.runtime.clock.now()
         if self.queue is None:
             self.queue = deque()
 
@@ -133,7 +137,7 @@ class Cell:
         return self.busy or (step is not None and step[0] is self)
 
     def whereabouts(self) -> str:
-        """One sentence for `AskTimeout`: what the actor is doing and how much waits."""
+        """One sentence: what the actor is doing and how much waits. For one question see `garrick.runtime.whereabouts`."""
         waiting = len(self.queue) if self.queue is not None and self.state != ENDED else 0
         under_way = len(self.executor.flights) if self.executor is not None else 0
         if under_way:

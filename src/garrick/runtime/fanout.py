@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
 from garrick.errors import GarrickError, NotAnAddress
-from garrick.runtime import deadlock
+from garrick.runtime import deadlock, whereabouts
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once, finisher
 
@@ -107,8 +107,15 @@ class Gathering:
             slot.gone(reason, outcome_unknown=outcome_unknown)
 
     def _expire(self) -> None:
-        for slot in self.open():
-            slot.expire()
+        late = self.open()
+        for slot in late:
+            slot.expire(brief=len(late) > whereabouts.PROBES)
+
+    def probe(self) -> None:
+        """The time is nearly over: ask where the questions are, if they are few."""
+        for slot in self.open()[: whereabouts.PROBES]:
+            if whereabouts.is_elsewhere(slot):
+                slot.probe()
 
     def outcomes(self) -> list[Any]:
         """What has become of each, in the order of the targets."""
@@ -170,7 +177,14 @@ class Gathering:
 
     def _wait_for(self, wanted: int) -> None:
         waiter = self._need(wanted)
-        if waiter is not None and not self.runtime.scheduler.wait(waiter, self.deadline):
+        if waiter is None:
+            return
+        wait, before_end = self.runtime.scheduler.wait, self.deadline - whereabouts.margin(self.timeout)
+        if self.runtime.clock.now() < before_end:
+            if wait(waiter, before_end):
+                return
+            self.probe()
+        if not wait(waiter, self.deadline):
             self._expire()
 
     async def _await(self, wanted: int) -> None:
@@ -181,7 +195,7 @@ class Gathering:
 
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        timer = loop.call_later(max(0.0, self.deadline - self.runtime.clock.now()), self._expire)
+        timer = whereabouts.Countdown(loop, self, self._expire)
         waiter.on_done(finisher(loop, future))
         try:
             await future

@@ -22,7 +22,7 @@ from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemSt
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
-from garrick.runtime import ending, lifecycle, load, process, reports, supervise
+from garrick.runtime import ending, lifecycle, load, process, reports, supervise, whereabouts
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.fanout import Gathering
@@ -30,6 +30,8 @@ from garrick.runtime.history import History
 from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
+    Found,
+    Probe,
     Signal,
     Spawn,
     Spec,
@@ -366,7 +368,9 @@ class Runtime:
         """
         serial = target.serial
         if serial == 0:
-            if type(message) in self.answers_at_once:
+            if type(message) is Found:
+                whereabouts.found(self, message)
+            elif type(message) in self.answers_at_once:
                 process.on_control(self, message, sender)
             else:
                 self.post(self._control_signal, (message, sender))
@@ -377,6 +381,9 @@ class Runtime:
                 self._complete(slot.address, kind, message, sender)
             elif kind != FAILURE:
                 self.dead_letter(target, message, sender, "late reply")
+            return
+        if kind == SIGNAL and type(message) is Probe:
+            whereabouts.answer(self, target, message)
             return
         cell = self.cells.get(serial)
         if cell is None:

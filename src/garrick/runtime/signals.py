@@ -133,6 +133,13 @@ class Cancel(Signal):
 
 
 @dataclass
+class Probe(Signal):
+    """Where is ``question``, which was sent to this actor? Answered at once with `Found` to the control address of its process."""
+
+    question: ReplyAddress
+
+
+@dataclass
 class Told(Signal):
     """A notice (ChildExited, Terminated, Poisoned, CapabilityLost) for the actor."""
 
@@ -312,6 +319,14 @@ class View(Signal):
 @dataclass
 class Ping(Signal):
     """The admin wants a sign of life; answered with `Pong` by whoever serves the links, whatever the actors do."""
+
+
+@dataclass
+class Found(Signal):
+    """Answer to a `Probe` for the ask ``serial``, for a person."""
+
+    serial: int
+    text: str
 
 
 @dataclass

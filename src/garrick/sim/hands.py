@@ -194,11 +194,21 @@ class Crew:
 
     # --- the program's thread ----------------------------------------------------------------------------------------------
 
+    def _give_up(self, ready: Waitable, at: float, otherwise: Callable[[], None]) -> None:
+        # An ask ends at its deadline, and not when the thread that waits gets to see it: an answer that comes between is late.
+        if isinstance(ready, Slot):
+            if at >= ready.deadline:
+                ready.expire()
+            else:
+                ready.probe()
+                self.kernel.at(instant(ready.deadline), Due(ready.expire))
+        otherwise()
+
     def _drive_until(self, ready: Waitable, deadline: float | None) -> None:
         over = Once()
         due = None
         if deadline is not None:
-            due = self.kernel.at(instant(deadline), Due(lambda: _give_up(ready, over.finish)))
+            due = self.kernel.at(instant(deadline), Due(lambda: self._give_up(ready, deadline, over.finish)))
         self._session(lambda: ready.done or over.done)
         if due is not None:
             due.cancel()
@@ -276,7 +286,7 @@ class Crew:
         parked = _Parked(self, me, deadline is None)
         due = None
         if deadline is not None:
-            due = self.kernel.at(instant(deadline), Due(lambda: _give_up(ready, parked.wake)))
+            due = self.kernel.at(instant(deadline), Due(lambda: self._give_up(ready, deadline, parked.wake)))
         ready.on_done(parked.wake)
         cell, stall = me.cell, me.stall
         held = cell is not None and not cell.busy
@@ -392,13 +402,6 @@ class OwnHand:
             if self._crew.closed:
                 return
             self._crew.pass_on()
-
-
-def _give_up(ready: Waitable, otherwise: Callable[[], None]) -> None:
-    # An ask ends at its deadline, and not when the thread that waits gets to see it: an answer that comes between is late.
-    if isinstance(ready, Slot):
-        ready.expire()
-    otherwise()
 
 
 def _never() -> bool:

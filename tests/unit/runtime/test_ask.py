@@ -12,8 +12,9 @@ import pytest
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
 from garrick.reply import Reply
-from garrick.runtime import cancelling
+from garrick.runtime import cancelling, whereabouts
 from garrick.runtime.ask import Slot
+from garrick.runtime.signals import Found
 
 
 class FakeScheduler:
@@ -42,6 +43,9 @@ class FakeRuntime:
         self.slots: dict[int, Slot] = {}
         self.waiting: set[Slot] = set()
         self.abandoned = False
+        self.cells: dict[int, Any] = {}
+        self.tombstones: dict[int, str] = {}
+        self.outbound = object()
         self.told: list[tuple[Any, Any]] = []
         self.scheduler = FakeScheduler()
         self._serial = 0
@@ -95,9 +99,25 @@ def test_the_deadline_counts_from_the_send(runtime: FakeRuntime) -> None:
 
 def test_waiting_in_vain_is_a_time_out(runtime: FakeRuntime) -> None:
     slot = slot_of(runtime, 5.0)
-    with pytest.raises(AskTimeout, match=r"within 5 s; it was sent to process 1 of s@0"):
+    with pytest.raises(AskTimeout, match=r"within 5 s; its process has never heard of"):
         slot.wait()
+    runtime.tombstones[77] = "failed"
+    with pytest.raises(AskTimeout, match=r"within 5 s; the actor has ended \(failed\)"):
+        slot_of(runtime, 5.0).wait()
     assert runtime.waiting == set()
+
+
+def test_another_process_is_asked_shortly_before_the_end(runtime: FakeRuntime) -> None:
+    elsewhere = Slot(runtime, Address("s@0", 2, 77), 5.0, None)  # type: ignore[arg-type]
+    with pytest.raises(AskTimeout, match=r"process 2 of s@0 did not say within 0\.25 s"):
+        elsewhere.wait()
+    assert [type(signal).__name__ for _, signal in runtime.told] == ["Probe", "Cancel"]
+    said = Slot(runtime, Address("s@0", 2, 77), 5.0, None)  # type: ignore[arg-type]
+    said.expose()
+    whereabouts.probe(said)
+    whereabouts.found(runtime, Found(said.address.serial, "it sleeps"))  # type: ignore[arg-type]
+    with pytest.raises(AskTimeout, match=r"within 5 s; it sleeps"):
+        said.wait()
 
 
 def test_an_answer_at_the_last_moment_is_an_answer(runtime: FakeRuntime) -> None:
