@@ -7,8 +7,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import PickleBuffer
 from typing import Any
 
+import numpy as np
 import pytest
 
 from garrick import Address, BackPressure
@@ -21,10 +23,16 @@ from garrick.node.reactor import READ, Poller
 from garrick.node.rundir import RunDir, remove_if_dead
 from garrick.runtime.once import Once
 from garrick.wire.codec import loads
-from garrick.wire.envelope import MESSAGE, SIGNAL, Raw, decode
+from garrick.wire.envelope import BUFFERS, MESSAGE, SIGNAL, Raw, decode, encode
+from garrick.wire.parcel import LARGE, contents
 
 SYSTEM = "s@0000000001"
 TOKEN = b"t" * 32
+
+
+def unpacked(raw: Raw) -> Any:
+    body, buffers = contents(raw, decode(raw, SYSTEM)[3])
+    return loads(body, None, buffers)
 
 
 class End:
@@ -44,7 +52,7 @@ class End:
         )
         self.got: list[Any] = []
         self.back: list[tuple[Any, str]] = []
-        self.links.undeliverable = lambda raw, reason: self.back.append((loads(decode(raw, SYSTEM)[3]), reason))
+        self.links.undeliverable = lambda raw, reason: self.back.append((unpacked(raw), reason))
         self.rundir = rundir
         self.listener: Listener | None = None
         if listening:
@@ -54,7 +62,7 @@ class End:
         self.listener = Listener(listen(self.rundir.socket(self.number)), self.poller, TOKEN, self.receive)
 
     def receive(self, envelopes: list[Raw], number: int) -> None:
-        self.got += [(number, loads(decode(raw, SYSTEM)[3])) for raw in envelopes]
+        self.got += [(number, unpacked(raw)) for raw in envelopes]
 
     def post(self, number: int, message: Any, kind: int = MESSAGE) -> None:
         self.links.post(Address(SYSTEM, number, number << 40 | 1), message, None, kind)
@@ -103,6 +111,54 @@ def test_messages_arrive_in_order_whatever_their_size(ends: tuple[End, End]) -> 
     assert second.got == [(1, message) for message in messages]
     assert first.got == [(2, "back")]
     assert first.links.pending == 0
+
+
+def test_large_buffers_are_set_apart_and_keep_their_kind(ends: tuple[End, End]) -> None:
+    first, second = ends
+    size = 3 * LARGE
+    steady, changed = os.urandom(size), bytearray(size)
+    view = memoryview(changed).toreadonly()
+    first.post(2, ["small", bytearray(7)])
+    first.post(2, (PickleBuffer(steady), PickleBuffer(changed), PickleBuffer(view), b"", changed))
+    first.post(2, [PickleBuffer(bytearray(10)), np.arange(size), np.arange(6).reshape(2, 3)[:, ::2]])
+    changed[:] = b"x" * size  # after `post` the message is the receiver's
+    first.post(2, "behind")
+    turns(first, second, until=lambda: len(second.got) == 4)
+    _, (_, buffers), (_, arrays), behind = second.got
+    assert [type(part) for part in buffers] == [bytes, bytearray, bytes, bytes, bytearray]
+    assert buffers == (steady, bytearray(size), bytes(size), b"", bytearray(size))
+    assert type(arrays[0]) is bytearray
+    assert np.array_equal(arrays[1], np.arange(size))
+    assert np.array_equal(arrays[2], [[0, 2], [3, 5]])
+    arrays[1][0] = 5  # it is the receiver's own
+    buffers[1][0] = 5
+    assert behind == (1, "behind")
+    assert first.links.pending == 0
+
+
+def test_a_large_message_for_the_dead_comes_back_whole_or_not_at_all(ends: tuple[End, End]) -> None:
+    first, _ = ends
+    first.post(2, "hello")
+    turns(*ends, until=lambda: ends[1].got)
+    messages = [np.full(1_000_000, i) for i in range(3)]
+    for message in messages:
+        first.post(2, message)
+    first.poller.poll(0)
+    first.links.lost(2, "worker lost")
+    assert [int(message[-1]) for message, _ in first.back] == [1, 2]
+
+
+def test_a_damaged_large_message_ends_its_connection(ends: tuple[End, End], caplog: pytest.LogCaptureFixture) -> None:
+    _, second = ends
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.connect(second.rundir.socket(2))
+        body = (1 << 62).to_bytes(8, "little")
+        head = bytearray(encode(MESSAGE, Address(SYSTEM, 2, 1), None, body, SYSTEM))
+        head[3] |= 0x80
+        head[5] |= BUFFERS
+        stranger.sendall(hello(LINK, "worker", 1, os.getpid(), TOKEN) + head)
+        turns(second, until=lambda: "no memory" in caplog.text)
+        assert stranger.recv(1) == b""
 
 
 def test_what_is_sent_before_the_peer_listens_waits(rundir: RunDir) -> None:

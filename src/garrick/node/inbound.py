@@ -33,6 +33,7 @@ from garrick.wire.envelope import (
     fields,
     peek,
 )
+from garrick.wire.parcel import contents
 
 if TYPE_CHECKING:
     from garrick.node.inlink import Listener
@@ -114,9 +115,9 @@ class Inbound:
         runtime = self.runtime
         kind, target, sender, body = decode(raw, runtime.system)
         try:
-            message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
+            message = _message(raw, body)
         except UndecodableMessage as error:
-            self._undecodable(kind, target, sender, body, error)
+            self._undecodable(kind, target, sender, contents(raw, body)[0], error)
             return
         if kind != MESSAGE and target.serial == 0:
             if type(message) is Returned:
@@ -148,7 +149,7 @@ class Inbound:
             slot = self.runtime.slots.get(sender.serial)
             sender = slot.address if slot is not None else sender
         try:
-            message = loads(body, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None)
+            message = _message(raw, body)
         except UndecodableMessage:
             message = None
         if kind == MESSAGE:
@@ -196,6 +197,11 @@ class Inbound:
         else:
             log.warning("a part of a signal (%s) to %s can't be decoded: %s", type(signal).__name__, target, cause)
         self.runtime.deliver(target, SIGNAL, signal, sender)
+
+
+def _message(raw: Raw, body: Raw) -> Any:
+    pickled, buffers = contents(raw, body)
+    return loads(pickled, peek(raw).main if raw[_FLAGS_AT] & EXTENDED else None, buffers)
 
 
 def _failing_class(cause: GarrickError) -> type[Actor]:

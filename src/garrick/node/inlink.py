@@ -13,11 +13,12 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from garrick.errors import WireError
 from garrick.node import handshake
 from garrick.node.handshake import Hello
+from garrick.node.memory import allocate
 from garrick.node.reactor import READ, Reactor
-from garrick.wire.envelope import Decoder, Raw
+from garrick.wire.envelope import Raw
+from garrick.wire.parcel import ParcelDecoder
 
 log = logging.getLogger("garrick.node")
 
@@ -52,7 +53,7 @@ class InLink:
         self._sock: socket.socket | None = sock
         self._owner = owner
         self._early = bytearray()
-        self._decoder = Decoder()
+        self._decoder = ParcelDecoder(allocate)
         owner.reactor.watch(sock.fileno(), READ, self._ready)
         owner.reactor.later(_HELLO_SECONDS, self._too_late)
 
@@ -64,34 +65,39 @@ class InLink:
         sock = self._sock
         if sock is None:
             return False
-        buffer = self._owner.buffer
+        room = self._decoder.room()
+        buffer = self._owner.buffer if room is None else room
         try:
-            data = bytes(buffer[: sock.recv_into(buffer)])
+            count = sock.recv_into(buffer)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
             log.debug("reading from process %s: %s", self.hello and self.hello.number, error)
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             self.close()
             return False
+        if room is not None:
+            self._hand_over(self._decoder.advance(count))
+            return True
+        data = bytes(buffer[:count])
         if self.hello is None:
             data = self._greet(data)
             if not data:
                 return self._sock is not None
-        hello = self.hello
-        assert hello is not None
-        try:
-            envelopes = self._decoder.feed(data)
-        except WireError:
-            envelopes = []
-        if envelopes:
-            self._owner.receive(envelopes, hello.number)
+        self._hand_over(self._decoder.feed(data))
         if self._decoder.failure is not None:
-            log.error("what process %d sends can't be read any more: %s", hello.number, self._decoder.failure)
+            number = self.hello.number if self.hello else None
+            log.error("what process %s sends can't be read any more: %s", number, self._decoder.failure)
             self.close()
             return False
         return True
+
+    def _hand_over(self, envelopes: list[Raw]) -> None:
+        hello = self.hello
+        assert hello is not None
+        if envelopes:
+            self._owner.receive(envelopes, hello.number)
 
     def _greet(self, data: bytes) -> bytes:
         """Complete the HELLO; what came behind it."""

@@ -13,23 +13,30 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from pickle import PickleBuffer
 from pickle import dumps as pickle_dumps
 from typing import Any, Final, Protocol
 
 from garrick.address import Address
-from garrick.errors import BackPressure
+from garrick.errors import BackPressure, UnpicklableMessage
 from garrick.node import handshake
+from garrick.node.memory import allocate
 from garrick.node.outlink import LIMIT, OutLink
 from garrick.node.reactor import Reactor
 from garrick.node.rundir import RunDir
 from garrick.runtime.once import Once
-from garrick.wire.codec import PROTOCOL
-from garrick.wire.envelope import MESSAGE, Raw, encode
+from garrick.wire.codec import PROTOCOL, refuse_large
+from garrick.wire.envelope import MAX_LENGTH, MESSAGE, Raw, encode
+from garrick.wire.parcel import LARGE, pack, weight
 
 FLUSH_AT: Final = 64 * 1024
 """Bytes from which a link is written before the turn of its process ends."""
 DIRECT: Final = 4
 """Envelopes that are written by their senders while the poller sleeps, before it is woken up to do that."""
+MAX_BODY: Final = MAX_LENGTH - 64 * 1024
+"""Longest body that is sent in one piece; the rest is for the header."""
+_LOOK: Final = refuse_large(LARGE)
+"""Called for buffers only (NumPy arrays and the like), so that messages without any pay next to nothing."""
 
 
 class Bodies(Protocol):
@@ -38,8 +45,10 @@ class Bodies(Protocol):
     careful: bool
     """Whether bodies for this system may differ from what plain pickle makes."""
 
-    def dumps(self, message: object, *, foreign: bool) -> tuple[bytes, str | None]:
-        """The body, and the main module that the reader must know, if any."""
+    def dumps(
+        self, message: object, *, foreign: bool, apart: list[PickleBuffer] | None = None
+    ) -> tuple[bytes, str | None]:
+        """The body, and the main module that the reader must know, if any. Large buffers go into ``apart``, if it is given."""
         ...
 
 
@@ -102,13 +111,16 @@ class Links:
             number = target.process if target.system == system else 0
             if number and self.moved:
                 number = self.moved.get(target, number)
-            self.send(number, self.envelope(target, message, sender, kind), kind)
+            self.send(number, self._sealed(target, message, sender, kind), kind)
             return
         # The hot path: `envelope` and `send` in one. A process that is lost or not yet known has no link.
         try:
-            body = pickle_dumps(message, PROTOCOL)
+            body = pickle_dumps(message, PROTOCOL, buffer_callback=_LOOK)
         except Exception:
-            self.send(target.process, self.envelope(target, message, sender, kind), kind)
+            self.send(target.process, self._sealed(target, message, sender, kind), kind)
+            return
+        if len(body) >= LARGE:
+            self.send(target.process, pack(kind, target, sender, body, (), system, None, allocate), kind)
             return
         data = encode(kind, target, sender, body, system)
         with link.lock:
@@ -125,10 +137,23 @@ class Links:
         """The bytes of a message.
 
         Raises:
-            UnpicklableMessage: there are none.
+            UnpicklableMessage: there are none, or too many for one piece.
         """
         body, main = self._bodies.dumps(message, foreign=target.system != self.system)
+        if len(body) > MAX_BODY:
+            raise UnpicklableMessage(
+                f"a message of {len(body) >> 20} MB is too long to leave this system",
+                hint="send it in pieces, or where it can be read; 64 MB is what a link between systems carries",
+            )
         return encode(kind, target, sender, body, self.system, main)
+
+    def _sealed(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> Raw:
+        """As `envelope`, for processes of this system: what is large goes apart. The admin forwards and unpickles in one piece."""
+        if target.system != self.system or not target.process:
+            return self.envelope(target, message, sender, kind)
+        apart: list[PickleBuffer] = []
+        body, main = self._bodies.dumps(message, foreign=False, apart=apart)
+        return pack(kind, target, sender, body, apart, self.system, main, allocate)
 
     def send(self, number: int, data: Raw, kind: int) -> None:
         """Send a whole envelope to a process. ``kind`` is the envelope's; only user's messages ever wait for room."""
@@ -142,7 +167,7 @@ class Links:
             self._wait_for_room(link, number, self.wait)
         with link.lock:
             link.chunks.append(data)
-            link.size = size = link.size + len(data)
+            link.size = size = link.size + weight(data)
         if not link.dirty:
             self._hurry(link)
         elif size >= FLUSH_AT:

@@ -30,6 +30,7 @@ from typing import Any, Final, NamedTuple
 
 from garrick.errors import MissingMainGuard, NoSourceFile, UnpicklableMessage
 from garrick.wire import codec
+from garrick.wire.parcel import LARGE
 
 PREFIX: Final = "__garrick_main_"
 _importing: Final = threading.local()
@@ -165,20 +166,25 @@ class Bodies:
         self._own = own.name if own else None
         self.careful = program and (own is None or own.name != owner)
 
-    def dumps(self, message: object, *, foreign: bool) -> tuple[bytes, str | None]:
-        """The body, and the main that its reader must know.
+    def dumps(
+        self, message: object, *, foreign: bool, apart: list[pickle.PickleBuffer] | None = None
+    ) -> tuple[bytes, str | None]:
+        """The body, and the main that its reader must know. Large buffers are put into ``apart``, if it is given.
 
         Raises:
             UnpicklableMessage: see `garrick.wire.codec.dumps`.
             NoSourceFile: it mentions ``__main__``, which has no file, and cloudpickle is not installed.
         """
         try:
-            body = _dumps(message, codec.PROTOCOL)
+            callback = None if apart is None else codec.set_apart(LARGE, apart)
+            body = _dumps(message, codec.PROTOCOL, buffer_callback=callback)
         except Exception:
+            if apart:
+                apart.clear()
             return self._dumps_with_care(message), None
         if not (self.careful or foreign) or not codec.mentions_main(body):
             return body, None
-        return self._tell_main(message, body)
+        return self._tell_main(message, body, apart)
 
     @staticmethod
     def _dumps_with_care(message: object) -> bytes:
@@ -191,7 +197,9 @@ class Bodies:
                 raise
             return by_value
 
-    def _tell_main(self, message: object, body: bytes) -> tuple[bytes, str | None]:
+    def _tell_main(
+        self, message: object, body: bytes, apart: list[pickle.PickleBuffer] | None
+    ) -> tuple[bytes, str | None]:
         if self._own is not None:
             return body, self._own
         if not _names_main(body):
@@ -202,6 +210,8 @@ class Bodies:
                 "a class or function of __main__ has to reach another process, but the main program has no file",
                 hint="put it into a module, or install cloudpickle (pip install 'garrick[notebook]')",
             )
+        if apart:
+            apart.clear()  # they are in there
         return by_value, None
 
 

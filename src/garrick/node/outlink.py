@@ -17,10 +17,11 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from garrick.node.reactor import READ, WRITE, Reactor
 from garrick.runtime.once import Once
+from garrick.wire.parcel import Parcel
 
 log = logging.getLogger("garrick.node")
 
@@ -30,6 +31,8 @@ LOW: Final = LIMIT // 2
 """Senders that wait go on when no more than this is left."""
 _BATCH: Final = 256 * 1024
 """Bytes that are joined for one write."""
+_PIECES: Final = 64
+"""Pieces of a large message that are given to the kernel at once; it takes at most 1024."""
 _FIRST_RETRY: Final = 0.002
 _LONGEST_RETRY: Final = 0.05
 _NOT_YET: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN})
@@ -52,6 +55,7 @@ class OutLink:
         "_partial",
         "_hello",
         "_path",
+        "_pieces",
         "_reactor",
         "_rest",
         "_retry",
@@ -91,6 +95,8 @@ class OutLink:
         """What has been taken out of the queue and not been written. Owned by who holds ``_writing``."""
         self._partial = False
         """The first of ``_rest`` is the end of an envelope whose beginning was written."""
+        self._pieces: list[memoryview] = []
+        """What has not been written of the parcel at the front of ``_rest``; nothing: all of it."""
         self._writing = threading.Lock()
         self._blocked = False
         """The socket is full: the reactor will say when it is not."""
@@ -129,14 +135,16 @@ class OutLink:
                 self._rest, self.chunks = self.chunks, []
         rest = self._rest
         while rest:
+            if type(rest[0]) is Parcel:
+                sent = self._write_parcel(sock, rest[0])
+                if sent:
+                    self._release(sent)
+                if self._blocked:
+                    self.attend(self)
+                    return
+                continue
             data, count = _batch(rest)
-            try:
-                sent = sock.send(data)
-            except OSError as error:
-                # Full, or broken: then the reactor sees the same and `_ready` says so to the owner.
-                if not isinstance(error, (BlockingIOError, InterruptedError)):
-                    log.debug("writing to %s: %s", self._path, error)
-                sent = 0
+            sent = self._offer(sock.send, data)
             if sent < len(data):
                 if sent:
                     self._partial = _cut(rest, sent)
@@ -149,6 +157,38 @@ class OutLink:
             if self._blocked:
                 self.attend(self)
                 return
+
+    def _offer(self, send: Callable[[Any], int], data: Any) -> int:
+        """How much the socket took."""
+        try:
+            return send(data)
+        except OSError as error:
+            # Full, or broken: then the reactor sees the same and `_ready` says so to the owner.
+            if not isinstance(error, (BlockingIOError, InterruptedError)):
+                log.debug("writing to %s: %s", self._path, error)
+            return 0
+
+    def _write_parcel(self, sock: socket.socket, parcel: Parcel) -> int:
+        """Write what the socket takes of the first of ``_rest``, straight from its memory; how much that was."""
+        pieces = self._pieces or parcel.pieces()
+        sent = self._offer(sock.sendmsg, pieces[:_PIECES])
+        left = sent
+        done = 0
+        while done < len(pieces) and left >= len(pieces[done]):
+            left -= len(pieces[done])
+            done += 1
+        # A socket takes some hundred kilobytes at once: other links have their turn in between.
+        self._blocked = done < min(len(pieces), _PIECES)
+        pieces = pieces[done:]
+        if left:
+            pieces[0] = pieces[0][left:]
+        self._pieces = pieces
+        if pieces:
+            self._partial = self._partial or sent > 0
+        else:
+            del self._rest[0]
+            self._partial = False
+        return sent
 
     def _release(self, sent: int) -> None:
         with self.lock:
@@ -265,14 +305,18 @@ class OutLink:
         if self._partial:
             self._partial = False
             lost = self._rest.pop(0)
+            size = sum(map(len, self._pieces)) if type(lost) is Parcel else len(lost)
             with self.lock:
-                self.size = max(0, self.size - len(lost))
+                self.size = max(0, self.size - size)
+        self._pieces = []
 
 
 def _batch(chunks: list[bytes | memoryview]) -> tuple[bytes | memoryview, int]:
     """The first chunks as one piece of about `_BATCH` bytes, and how many they are."""
     total = count = 0
     for chunk in chunks:
+        if type(chunk) is Parcel:
+            break
         total += len(chunk)
         count += 1
         if total >= _BATCH:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copyreg import dispatch_table
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -50,18 +50,48 @@ def dumps(message: object) -> bytes:
         raise _explain(message, error) from error
 
 
-def loads(body: bytes | memoryview, main: str | None = None) -> Any:
+class TooLarge(Exception):
+    """A buffer of the message is better not copied into the pickle."""
+
+
+def refuse_large(least: int) -> Callable[[pickle.PickleBuffer], bool]:
+    """A ``buffer_callback`` for `pickle.dumps` that raises `TooLarge` at a buffer of at least so many bytes."""
+
+    def look(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as view:
+            if view.nbytes >= least:
+                raise TooLarge
+        return True
+
+    return look
+
+
+def set_apart(least: int, buffers: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuffer], bool]:
+    """A ``buffer_callback`` for `pickle.dumps` that collects buffers of at least so many bytes."""
+
+    def look(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as view:
+            if view.nbytes < least:
+                return True
+        buffers.append(buffer)
+        return False
+
+    return look
+
+
+def loads(body: bytes | memoryview, main: str | None = None, buffers: Sequence[bytes | bytearray] = ()) -> Any:
     """The message of a body. Only for bodies of authenticated members: unpickling runs code of their choice.
 
     Args:
         body: what `dumps` made.
         main: the module that ``__main__`` stands for in it; None: the one of this process.
+        buffers: what was set apart when it was pickled, in order.
 
     Raises:
         UndecodableMessage: a class is missing or differs here, or the body is damaged. The cause is chained.
     """
     try:
-        return _loads(body) if main is None else _MainUnpickler(body, main).load()
+        return _loads(body, buffers=buffers) if main is None else _MainUnpickler(body, main, buffers).load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a SystemExit of somebody's __setstate__ must not end the worker
@@ -74,8 +104,8 @@ def mentions_main(body: bytes) -> bool:
 
 
 class _MainUnpickler(pickle.Unpickler):
-    def __init__(self, body: bytes | memoryview, main: str) -> None:
-        super().__init__(io.BytesIO(body))
+    def __init__(self, body: bytes | memoryview, main: str, buffers: Sequence[bytes | bytearray]) -> None:
+        super().__init__(io.BytesIO(body), buffers=buffers)
         self._main = main
 
     def find_class(self, module: str, name: str, /) -> Any:
@@ -197,6 +227,8 @@ def _describe(part: object) -> str:
 def _hint(part: object) -> str:
     if isinstance(part, FunctionType) and (part.__name__ == "<lambda>" or "<locals>" in part.__qualname__):
         return "functions travel by name: use one defined at the top level of a module"
+    if isinstance(part, memoryview):
+        return "wrap it: pickle.PickleBuffer(view) travels, and arrives as bytes or bytearray"
     kind = part if isinstance(part, type) else type(part)
     if "<locals>" in kind.__qualname__:
         return "classes travel by name: define this one at the top level of a module"

@@ -45,7 +45,7 @@ SENDER_IS_REPLY: Final = 0x02
 TARGET_IS_REPLY: Final = 0x04
 """The target is the one-shot address of an ask."""
 BUFFERS: Final = 0x80
-"""Reserved: large buffers follow the body out of band."""
+"""The body and its large buffers follow behind the envelope; see `garrick.wire.parcel`."""
 
 NO_SENDER: Final = 0xFFFFFFFF
 MAX_LENGTH: Final = 256 * 1024 * 1024
