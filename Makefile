@@ -33,8 +33,10 @@ demo: $(VENV)/.ready-run  ## the reference application: hosts, customers' server
 test: $(VENV)/.ready-test  ## the fast suite; ARGS='-k name' for a part of it
 	$(BIN)/python -m pytest -m 'not soak' $(ARGS)
 
-soak: $(VENV)/.ready-test  ## the long campaigns
+REPEAT ?= 1000
+soak: $(VENV)/.ready-test  ## the long campaigns, and the tests of concurrency REPEAT=1000 times (hours)
 	$(BIN)/python -m pytest -m soak --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest -q -x -m 'concurrency and not soak' -k 'not sim' --count $(REPEAT) $(ARGS)
 
 lint: $(VENV)/.ready-lint  ## ruff, the contracts of imports, the fragments of the change log
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ from garrick.inbox import Inbox
 from tests.conformance.actors import Answers, Chain, Consult, Echo, Gate, Get, Parent, Raise
 from tests.conformance.waiting_actors import Async, AsyncReceive, BlockingAsync, Report
 
+pytestmark = pytest.mark.concurrency
+
 
 def test_what_a_coroutine_returns_is_the_answer(system: ActorSystem) -> None:
     actor = system.spawn(Async)

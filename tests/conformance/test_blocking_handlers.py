@@ -11,6 +11,8 @@ from garrick.inbox import Inbox
 from tests.conformance.actors import Chain, Consult, Echo, Gate, Get, Make, Parent, Recorder, Wait
 from tests.conformance.waiting_actors import BlockedStart, Blocker
 
+pytestmark = pytest.mark.concurrency
+
 
 def siblings(system: ActorSystem, *actor_classes: type, args: tuple[Any, ...] = ()) -> list[Any]:
     """Actors in one process: children of one parent."""

@@ -33,6 +33,8 @@ from tests.conformance.actors import (
     Wait,
 )
 
+pytestmark = pytest.mark.concurrency
+
 
 def receive_all(inbox: Inbox, system: ActorSystem) -> list[Any]:
     """Everything that is in the inbox once the system has come to rest."""

@@ -24,6 +24,8 @@ from tests.conformance.actors import (
 )
 from tests.conformance.waiting_actors import Async
 
+pytestmark = pytest.mark.concurrency
+
 COUNT = 1000
 NUMBERS = list(range(COUNT))
 

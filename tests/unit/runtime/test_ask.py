@@ -16,6 +16,8 @@ from garrick.runtime import cancelling, whereabouts
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Found
 
+pytestmark = pytest.mark.concurrency
+
 
 class FakeScheduler:
     """Says that the time is over."""

@@ -13,6 +13,8 @@ import pytest
 
 from garrick import Actor, ActorSystem, Address
 
+pytestmark = pytest.mark.concurrency
+
 
 @pytest.fixture
 def switching() -> Iterator[None]:

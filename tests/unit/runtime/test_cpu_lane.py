@@ -16,6 +16,8 @@ from garrick.runtime.classes import CPU, ClassProfile
 from garrick.runtime.cpu_lane import CpuLane
 from garrick.runtime.pool import Pool
 
+pytestmark = pytest.mark.concurrency
+
 WAIT = 10.0
 
 

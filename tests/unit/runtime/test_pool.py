@@ -11,6 +11,8 @@ import pytest
 
 from garrick.runtime.pool import OwnThread, Pool
 
+pytestmark = pytest.mark.concurrency
+
 WAIT = 10.0
 
 
