@@ -56,3 +56,23 @@ class Broken(Actor):
 
     def __init__(self) -> None:
         raise RuntimeError("broken from the start")
+
+
+class Desk(Actor, reentrant=True):
+    """Handles many messages at once; stashes texts."""
+
+    async def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        await asyncio.sleep(60)
+
+
+class Sorter(Actor):
+    """Puts aside what it can't use now; changes its behaviour."""
+
+    def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        if message == "close":
+            self.become(self.closed)
+        else:
+            self.stash()
+
+    def closed(self, message: Any, sender: Address[Any] | None) -> None:
+        self.stash()

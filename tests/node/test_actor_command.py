@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from garrick import ActorSystem, SpawnFailed
+from garrick import ActorSystem, Bounded, Restart, SpawnFailed
 from garrick.cli import NOT_FOUND, OK, USAGE, main
+from garrick.engine.identity import create_convention, issue, save_credentials
+from garrick.node.rundir import RunDir
+from garrick.observe.client import request
 from garrick.observe.references import natural
 from tests.node.conftest import wait_until
 from tests.node.convention_actors import Where
-from tests.node.operated_actors import Account, Broken, Napper
+from tests.node.operated_actors import Account, Broken, Desk, Napper, Sorter
 
 pytestmark = pytest.mark.processes
 
@@ -202,3 +207,69 @@ def test_nonsense_is_refused(system: ActorSystem, garrick: Command) -> None:
     garrick("actor", "ls", "--limit", "0", code=USAGE)
     assert "0 is no limit of a list\nhint: give 1 to 10000" in garrick.err
     garrick("actor", "show", "", code=NOT_FOUND)
+
+
+def test_what_else_keeps_messages_waiting_is_shown(system: ActorSystem, garrick: Command) -> None:
+    desk, sorter = system.spawn(Desk, name="desk"), system.spawn(Sorter, name="sorter", mailbox=Bounded(10))
+    for number in range(3):
+        system.send(desk, number)
+        system.send(sorter, number)
+    system.send(sorter, "close")
+    wait_until(lambda: garrick.json("actor", "show", "desk")["under_way"] == 3)
+    facts = garrick.json("actor", "show", "desk")
+    assert (facts["state"], facts["doing"]["message"]) == ("busy", "int")
+    assert "await asyncio.sleep(60)" in facts["doing"]["stack"]
+    wait_until(lambda: garrick.json("actor", "show", "sorter")["behaviour"] == "closed")
+    text = garrick("actor", "show", "sorter")
+    assert "0 of at most 10 waiting" in text
+    assert "3 put aside" in text
+    garrick("actor", "restart", "desk", "sorter", "--yes")
+    wait_until(lambda: garrick.json("actor", "show", "desk")["under_way"] == 0)
+    wait_until(lambda: garrick.json("actor", "show", "sorter")["behaviour"] is None)
+
+
+def test_an_actor_that_was_made_again_elsewhere_is_found_there(system: ActorSystem, garrick: Command) -> None:
+    actor = system.spawn(Where, name="survivor", supervision=Restart(on_loss=True))
+    _, pid, _ = system.ask(actor, "where?", timeout=10)
+    first = garrick.json("actor", "show", "survivor")
+    os.kill(pid, signal.SIGKILL)
+
+    def made_again() -> bool:
+        told = request(RunDir.find(system.name).path, "actor.show", {"address": str(actor)})
+        return bool(told["state"] == "running" and told["host"]["pid"] != pid)
+
+    wait_until(made_again)
+    again = garrick.json("actor", "show", "survivor")
+    assert (again["address"], again["state"]) == (first["address"], "running")
+    assert again["host"]["pid"] != pid
+    assert garrick.json("actor", "show", str(actor))["host"]["pid"] == again["host"]["pid"]
+    garrick("actor", "stop", "survivor")
+
+
+def test_every_system_of_a_convention_is_operated_by_its_own_name(garrick: Command, tmp_path: Path) -> None:
+    pytest.importorskip("nats")
+    keys = create_convention(tmp_path / "keys", "shop", [f"tls://127.0.0.1:{_free_port()}"])
+    for name, roles in (("one", ["directory"]), ("two", [])):
+        save_credentials(issue(keys, name, roles=roles), tmp_path / f"{name}.json")
+    with (
+        ActorSystem(name="one", workers=1, credentials=str(tmp_path / "one.json")) as one,
+        ActorSystem(name="two", workers=1, credentials=str(tmp_path / "two.json"), capabilities={"gpu": True}) as two,
+    ):
+        asker = one.spawn(Account, name="asker")
+        wait_until(lambda: any(s["system"].startswith("two@") for s in one.status()["systems"]), 20.0)
+        asked = one.spawn(Account, name="asked", requires={"gpu": True})
+        one.send(asker, (asked, "sleep"))
+        assert asked.system.partition("@")[0] == two.name
+        wait_until(lambda: garrick.json("actor", "show", str(asked))["state"] == "busy")
+        assert [row["name"] for row in garrick.json("actor", "ls", "-s", "two")["rows"]] == ["asked"]
+        assert [row["name"] for row in garrick.json("actor", "ls", "-s", "one")["rows"]] == ["asker"]
+        assert f"for an answer of {asked} and gives up" in garrick("actor", "why", "asker", "-s", "one")
+        assert f"  {asked}\n" in garrick("actor", "ls", "-s", "one")
+        garrick("actor", "show", str(asked), "-s", "one", code=USAGE)
+        assert "hint: ask the system 'two'" in garrick.err
+        two.stop(0.0)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

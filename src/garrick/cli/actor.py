@@ -12,7 +12,7 @@ from garrick.cli import NOT_FOUND, OK
 from garrick.cli.render import note, say, say_json, table, terminal_width
 from garrick.cli.target import Target, choose, resolve
 from garrick.observe.references import natural
-from garrick.observe.why import duration, explain, short
+from garrick.observe.why import duration, explain, relative, short
 
 LONGEST_CHAIN = 10
 """How many waits are followed from one actor to the next."""
@@ -57,7 +57,7 @@ def list_text(answer: Mapping[str, Any], *, failed_only: bool = False, width: in
             row["state"],
             row["process"],
             row["mailbox"],
-            row["waits_for"] and short(row["waits_for"]),
+            row["waits_for"] and relative(row["waits_for"], row["address"]),
         )
         for row in answer["rows"]
     ]
@@ -213,7 +213,10 @@ def show_text(facts: Mapping[str, Any]) -> list[str]:
         ("supervision", facts.get("supervision")),
         ("requires", _pairs(facts.get("requires"))),
         ("mailbox", _mailbox(facts)),
-        *((f"waits for {short(w['target'])}", _wait(w)) for w in facts.get("waits", ())),
+        ("stashed", f"{facts['stashed']} put aside" if facts.get("stashed") else None),
+        ("behaviour", facts.get("behaviour")),
+        ("under way", f"{facts['under_way']} handlers" if facts.get("under_way") else None),
+        *((f"waits for {relative(w['target'], facts['address'])}", _wait(w)) for w in facts.get("waits", ())),
         ("restarts", _restarts(facts.get("restarts"))),
         ("children", _relatives(facts.get("children"))),
         ("watched by", _relatives(facts.get("watchers"))),
@@ -242,7 +245,8 @@ def _mailbox(facts: Mapping[str, Any]) -> str | None:
     if "mailbox" not in facts:
         return None
     types = ", ".join(f"{count} {name}" for name, count in facts.get("mailbox_types", {}).items())
-    return f"{facts['mailbox']} waiting ({types})" if types else f"{facts['mailbox']} waiting"
+    bound = f" of at most {facts['mailbox_bound']}" if facts.get("mailbox_bound") else ""
+    return f"{facts['mailbox']}{bound} waiting ({types})" if types else f"{facts['mailbox']}{bound} waiting"
 
 
 def _wait(wait: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from garrick.cli.render import note, say, say_json, style, table, terminal_width
 from garrick.errors import GarrickError
 from garrick.node.rundir import RunDir, base_directory, running_systems
 from garrick.observe.client import request
-from garrick.observe.why import duration, label, short
+from garrick.observe.why import duration, label, relative, short
 
 ACTORS = 10
 """Actors on the screen: the fullest mailboxes, then those that are busy or wait; ``garrick actor ls`` has all."""
@@ -174,7 +174,7 @@ def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[
                     a["name"],
                     "waiting" if a.get("waits_for") else "busy" if a.get("busy") else a["state"],
                     a["mailbox"],
-                    a.get("waits_for") and short(a["waits_for"]),
+                    a.get("waits_for") and relative(a["waits_for"], a["address"]),
                 )
                 for a in actors
             ],

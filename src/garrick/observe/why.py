@@ -49,6 +49,11 @@ def short(address: str) -> str:
     return address.partition("/")[2] or address
 
 
+def relative(address: str, other: str) -> str:
+    """An address as it is seen from another one: without its system, if that is the same."""
+    return short(address) if address.partition("/")[0] == other.partition("/")[0] else address
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person reads them: 3 s, 4 min, 2 h 10 min, 3 d 4 h."""
     if seconds < 60:
@@ -85,6 +90,8 @@ def _life(facts: Facts) -> list[str]:
         if host.get("suspect") is not None or (not host["answered"] and host["state"] == "up"):
             return [f"Nothing can be said of {who}: its process does not answer."]
         return [f"{who} is unknown to its process: it was never made, or ended longer ago than is remembered."]
+    if facts.get("again"):
+        return [f"{who} was lost with its process and is to be made again in process {facts['process']}."]
     words = {
         "starting": "has not started yet: its constructor or started() has not ended",
         "running": "is alive and idle" if not facts.get("mailbox") else "is alive",
@@ -159,7 +166,8 @@ def _waits(facts: Facts, chain: Sequence[Facts]) -> list[str]:
         return []
     first = waits[-1]
     waited, left = duration(first["seconds"]), duration(max(first["gives_up_in"], 0.0))
-    sentences = [f"It has waited {waited} for an answer of {short(first['target'])} and gives up in {left}."]
+    whom = relative(first["target"], facts["address"])
+    sentences = [f"It has waited {waited} for an answer of {whom} and gives up in {left}."]
     if len(waits) > 1:
         sentences.append(f"It waits for {len(waits)} answers in all.")
     for link in chain:
@@ -167,19 +175,23 @@ def _waits(facts: Facts, chain: Sequence[Facts]) -> list[str]:
         if link["state"] not in ("ended", "unknown"):
             inner += _work(link)
             if link.get("waits"):
-                inner.append(f"It waits for {short(link['waits'][-1]['target'])} in turn.")
+                inner.append(f"It waits for {relative(link['waits'][-1]['target'], link['address'])} in turn.")
             inner += _mailbox(link)
         sentences += inner
     return sentences
 
 
 def _mailbox(facts: Facts) -> list[str]:
-    count = facts.get("mailbox") or 0
+    count, stashed = facts.get("mailbox") or 0, facts.get("stashed") or 0
+    aside = [f"It has put {stashed} more aside (stash)."] if stashed else []
     if not count:
-        return []
+        return aside
+    bound = facts.get("mailbox_bound")
+    if bound and count >= bound:
+        aside.insert(0, f"It is full: {bound} are its bound.")
     types = ", ".join(f"{number} {name}" for name, number in list(facts.get("mailbox_types", {}).items())[:3])
     wait = "message waits" if count == 1 else "messages wait"
-    return [f"{count} {wait} in its mailbox ({types})."] if types else [f"{count} {wait} in its mailbox."]
+    return [f"{count} {wait} in its mailbox ({types})." if types else f"{count} {wait} in its mailbox.", *aside]
 
 
 def _failures(facts: Facts) -> list[str]:

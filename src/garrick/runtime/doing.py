@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from types import CoroutineType, FrameType
+from types import CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def doing(cell: Cell) -> dict[str, Any] | None:
     lane = cell.runtime.async_lane
     if lane is not None:
         for task, owner in list(lane._tasks.items()):
-            if owner is cell and not task.done():
+            if getattr(owner, "cell", owner) is cell and not task.done():
                 return _task(task)
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, top in sys._current_frames().items():
@@ -77,20 +77,21 @@ def _task(task: Any) -> dict[str, Any]:
     frames: list[tuple[FrameType, int]] = []
     message = None
     waited: Any = task.get_coro()
-    first = True
-    while isinstance(waited, CoroutineType):
-        frame = waited.cr_frame
+    while isinstance(waited, (CoroutineType, GeneratorType)):
+        frame = waited.cr_frame if isinstance(waited, CoroutineType) else waited.gi_frame
         if frame is None:
             break
-        if first:  # AsyncLane._step
-            variables = frame.f_locals
-            envelope = variables.get("context")
-            if isinstance(envelope, tuple) and len(envelope) >= 3 and envelope[0] is variables.get("cell"):
-                message = type(envelope[1]).__qualname__
-        else:
+        variables = frame.f_locals
+        if not str(frame.f_globals.get("__name__", "")).startswith(_RUNTIME):
             frames.append((frame, frame.f_lineno))
-        first = False
-        waited = waited.cr_await
+        elif message is None:  # AsyncLane._step
+            envelope = variables.get("context")
+            if isinstance(envelope, tuple) and len(envelope) >= 3:
+                message = type(envelope[1]).__qualname__
+        if isinstance(waited, GeneratorType):  # Turns._in_turn drives the coroutine by hand
+            waited = variables.get("coroutine", waited.gi_yieldfrom)
+        else:
+            waited = waited.cr_await
     return {"thread": "event loop", "message": message, "seconds": None, "stack": _text(frames[-FRAMES:])}
 
 

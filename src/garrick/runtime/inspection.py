@@ -236,8 +236,12 @@ def state(cell: Cell) -> str:
         return STATES[cell.state]
     if cell.waits:
         return "waiting"
-    step = cell.runtime.tenure.envelope  # of a handler on the lane, when another thread asks
-    return "busy" if cell.busy or (step is not None and step[0] is cell) else "running"
+    return "busy" if cell.handling or _under_way(cell) else "running"
+
+
+def _under_way(cell: Cell) -> int:
+    """How many handlers of a reentrant actor have begun and not ended."""
+    return len(cell.executor.flights) if cell.executor is not None else 0
 
 
 def class_text(actor_class: Any) -> str:
@@ -312,6 +316,10 @@ def facts(cell: Cell) -> dict[str, Any]:
         "supervision": None if spec.supervision is None else repr(spec.supervision),
         "requires": {str(key): repr(value) for key, value in (spec.requires or {}).items()},
         "runs_on": executor_of(cell),
+        "mailbox_bound": cell.mailbox.bound.limit if cell.mailbox is not None else None,
+        "stashed": len(cell.stash.aside) if cell.stash is not None else 0,
+        "behaviour": getattr(cell.behaviour, "__name__", None),
+        "under_way": _under_way(cell),
         "doing": doing(cell) if state(cell) in ("busy", "waiting") or cell.busy else None,
         "waits": [
             {
@@ -319,7 +327,7 @@ def facts(cell: Cell) -> dict[str, Any]:
                 "seconds": now - (slot.deadline - slot.timeout),
                 "gives_up_in": slot.deadline - now,
             }
-            for slot in tuple(cell.waits)
+            for slot in [slot for wait in tuple(cell.waits) for slot in wait.open()][:RELATIVES]
         ],
         "children": _relatives(cell.children),
         "watchers": _relatives(cell.watchers),

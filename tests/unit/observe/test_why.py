@@ -59,6 +59,10 @@ ENDED: dict[str, Any] = {**LIVING, "state": "ended", "reason": "failed", "detail
             {**LIVING, "state": "stopping", "children": {"count": 1, "first": [{"address": "s@1/3/1.9"}]}},
             "Bill 2/1.5 is stopping: it waits for 1 of its children to end (3/1.9).",
         ),
+        (
+            {**LIVING, "class": None, "state": "starting", "again": True, "host": {**HOST, "state": "waiting"}},
+            "actor 2/1.5 was lost with its process and is to be made again in process 2. Its process 2 is waiting.",
+        ),
         (ENDED, "Bill 2/1.5 ended 1 min ago (failed): it failed: ValueError: x."),
         (
             {**ENDED, "reason": "stopped", "detail": "", "failures": [{"ago": 3.0, "message": "Pay", "error": "E: y"}]},
@@ -118,6 +122,19 @@ def test_waits_are_followed() -> None:
     assert explain(waiting, [other]) == (
         "Bill 2/1.5 is alive and waits for an answer. It has waited 2.0 s for an answer of 3/1.9 and gives up in 28 s. "
         "Rates 3/1.9 is alive; a handler of it is running. 1 message waits in its mailbox."
+    )
+
+
+def test_an_actor_of_another_system_keeps_its_whole_address() -> None:
+    waits = [{"target": "t@2/3/1.9", "seconds": 2.0, "gives_up_in": 28.0}]
+    assert "an answer of t@2/3/1.9 and" in explain({**LIVING, "state": "waiting", "waits": waits})
+
+
+def test_a_full_mailbox_and_a_stash_are_told() -> None:
+    facts = {**LIVING, "state": "busy", "mailbox": 2, "mailbox_types": {}, "mailbox_bound": 2, "stashed": 3}
+    assert explain(facts) == (
+        "Bill 2/1.5 is alive; a handler of it is running. 2 messages wait in its mailbox. It is full: 2 are its bound. "
+        "It has put 3 more aside (stash)."
     )
 
 

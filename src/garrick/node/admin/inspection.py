@@ -243,7 +243,9 @@ def _show(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], now: 
     if answer is None and stone is not None:
         known |= _stone(core, stone, now)
     process = core.processes.table.get(number)
-    if process is not None and process.state is State.GONE and known["state"] == "unknown":
+    if answer is None and address in core.kept.entries:
+        known |= {"state": "starting", "again": True}
+    elif process is not None and process.state is State.GONE and known["state"] == "unknown":
         known |= {"state": "ended", "reason": process.reason, "detail": process.detail, "ago": now - process.since}
     return {
         **known,
