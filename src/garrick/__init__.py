@@ -36,11 +36,10 @@ from garrick.reply import Replies, Reply
 from garrick.requirements import requires
 from garrick.supervision import Backoff, Escalate, Restart, Resume, Stop, Supervision
 from garrick.system import ActorSystem
+from garrick.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from garrick.aio import AsyncActorSystem
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Actor",

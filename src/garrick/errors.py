@@ -279,6 +279,13 @@ class ManagementError(GarrickError):
         super().__init__(message, hint=hint)
 
 
+class VersionMismatch(GarrickError):
+    """A program and a running system are of different versions of Garrick."""
+
+    code = "GAR-3009"
+    usual_hint = "use the system from the environment that started it, or stop it and start it with the new version"
+
+
 # --- 4xxx: conventions and the engine --------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from garrick import Actor, Address, on
+from garrick import Actor, Address, HandlerFailed, on
 from garrick.observe.here import FIELDS
 from garrick.observe.logs import ActorFilter
 
@@ -113,3 +113,38 @@ class AsyncWriter(Actor):
     async def helper(self) -> None:
         await asyncio.sleep(0)
         deep.warning("in a task")
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Complain:
+    """Raise ``what``."""
+
+    what: str
+
+
+class Complainer(Actor):
+    @on
+    def complain(self, message: Complain) -> None:
+        if message.what == "argument":
+            self.spawn(Complainer, isolation="no such thing")
+        error = LookupError("no such order")
+        error.add_note("in shelf 12")
+        raise error
+
+
+class Messenger(Actor):
+    """Asks another, and adds a note to what comes back."""
+
+    def __init__(self, other: Address[Any]) -> None:
+        self.other = other
+
+    @on
+    def complain(self, message: Complain) -> None:
+        try:
+            self.ask(self.other, message).result()
+        except HandlerFailed as error:
+            error.add_note("carried by a messenger")
+            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import resource
 import threading
 from typing import Any
 
@@ -29,6 +30,15 @@ class Clerk(Actor):
             thread.join()
         elif what == "fail":
             raise LookupError(argument)
+        elif what == "exhaust":
+            # From now on no descriptor can be had; what is open stays open.
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            self.after(argument, ("restore", limits))
+            self.send(self.spawn(Clerk, isolation="process"), ("log", "sent without descriptors"))
+        elif what == "restore":
+            resource.setrlimit(resource.RLIMIT_NOFILE, argument)
+            return
         elif what == "segfault":
             ctypes.string_at(0)
         if sender is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from garrick import ActorSystem, NoCapableSystem
-from garrick.errors import SystemExists
+from garrick.errors import BadLogging, SystemExists
 from garrick.node.rundir import RunDir
 from garrick.observe.client import request
 from tests.node.actors import Do, Victim
@@ -42,6 +43,28 @@ def ready(process: subprocess.Popen[str]) -> str:
     word, _, system = process.stdout.readline().strip().partition(" ")
     assert word == "ready"
     return system
+
+
+def test_a_node_logs_as_its_file_says(tmp_path: Path) -> None:
+    config = tmp_path / "logging.json"
+    handler = {"class": "logging.FileHandler", "filename": str(tmp_path / "log")}
+    config.write_text(
+        json.dumps({"version": 1, "handlers": {"f": handler}, "root": {"handlers": ["f"], "level": "INFO"}})
+    )
+    with node("--name", "h1", "--workers", "1", "--logging", str(config)) as process:
+        ready(process)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert "the system ends" in (tmp_path / "log").read_text()
+
+
+def test_a_node_does_not_start_with_a_bad_logging_file(tmp_path: Path) -> None:
+    config = tmp_path / "logging.json"
+    config.write_text('{"version": 1, "root": {"handlers": ["nowhere"]}}')
+    with node("--name", "h1", "--workers", "1", "--logging", str(config)) as process:
+        assert process.wait(10) == 1
+        assert process.stderr is not None
+        assert BadLogging.code in process.stderr.read()
 
 
 def test_a_program_uses_a_node() -> None:

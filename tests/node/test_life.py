@@ -13,8 +13,17 @@ from typing import Any
 import psutil
 import pytest
 
-from garrick import ActorSystem, AskError, BackPressure, GarrickError, HandlerFailed, SystemStopped, UnpicklableMessage
-from garrick.errors import NoSuchSystem, NotAuthorised, SystemExists, SystemStartFailed
+from garrick import (
+    ActorSystem,
+    AskError,
+    BackPressure,
+    GarrickError,
+    HandlerFailed,
+    SystemStopped,
+    UnpicklableMessage,
+    version,
+)
+from garrick.errors import NoSuchSystem, NotAuthorised, SystemExists, SystemStartFailed, VersionMismatch
 from garrick.node import handshake
 from garrick.node.rundir import RunDir
 from tests.node.actors import Counter, Do, Flooder, Forwarder, Spawner, Thread, Victim
@@ -81,6 +90,16 @@ def test_more_dedicated_processes_than_numbers_in_stock() -> None:
 def test_two_systems_in_one_program() -> None:
     with ActorSystem(name="a", workers=1) as first, ActorSystem(name="b", workers=1) as second:
         assert first.ask(first.spawn(Victim), "x") == second.ask(second.spawn(Victim), "x")
+
+
+def test_another_version_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        here = version.__version__
+        monkeypatch.setattr(version, "__version__", "0.0.9")
+        with pytest.raises(VersionMismatch, match=rf"Garrick {here}, this program 0\.0\.9"):
+            ActorSystem.attach("a")
+        monkeypatch.undo()
+        assert system.ask(system.spawn(Victim), "x") == "x"
 
 
 def test_a_name_is_taken_while_its_system_runs() -> None:

@@ -142,6 +142,16 @@ def test_failures_of_handlers_are_one_line_with_a_report_for_debugging(tmp_path:
     assert {(each["class"], each["message_type"]) for each in (line, report)} == {("Clerk", "tuple")}
 
 
+def test_the_limit_of_descriptors_is_told_with_its_code_and_heals(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with ActorSystem(workers=1, logging=to_file(path)) as system:
+        system.ask(system.spawn(Clerk), ("exhaust", 0.5))
+        wait_until(lambda: "sent without descriptors" in path.read_text())
+    (line, *_) = [line for line in lines_of(path) if "GAR-3101" in line["message"]]
+    assert "ulimit -n" in line["message"]
+    assert line["process"].startswith("worker")
+
+
 # --- programs --------------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +229,52 @@ def test_what_handlers_hold_is_written_also_when_the_program_is_interrupted(tmp_
     finally:
         child.kill()
         child.communicate()
+
+
+@pytest.mark.parametrize("base", ["local", "multiprocess"])
+def test_nobody_complains_of_results_that_were_not_wanted(tmp_path: Path, base: str) -> None:
+    """Neither asyncio nor a hook of the interpreter prints what the log or the asker has already."""
+    child = start(
+        tmp_path,
+        f"""
+        import asyncio, gc, logging
+        from garrick import Actor, ActorSystem, AsyncActorSystem
+
+        class Fails(Actor):
+            async def receive(self, message, sender):
+                await asyncio.sleep(0)
+                raise LookupError("expected")
+
+        class Forgets(Actor):
+            async def receive(self, message, sender):
+                target = self.spawn(Fails)
+                self.ask(target, 1)                                     # nobody looks at the answer
+                waiting = asyncio.ensure_future(self.ask(target, 2, timeout=0.01))
+                waiting.cancel()
+                await asyncio.sleep(0.1)
+                self.send(sender, "forgot")
+
+        async def main():
+            async with AsyncActorSystem("{base}") as system:
+                print(await system.ask(await system.spawn(Forgets), "go"))
+                task = asyncio.create_task(system.ask(await system.spawn(Fails), "and this one is cancelled"))
+                await asyncio.sleep(0)
+                task.cancel()
+            gc.collect()
+
+        if __name__ == "__main__":
+            logging.getLogger("garrick").setLevel("CRITICAL")
+            asyncio.run(main())
+            with ActorSystem("{base}") as system:
+                system.send(system.spawn(Fails), "sent")
+            gc.collect()
+        """,
+    )
+    out, err = child.communicate(timeout=40)
+    assert (child.returncode, out) == (0, "forgot\n")
+    assert "asyncio" not in err
+    assert "never" not in err
+    assert "Traceback" not in err
 
 
 def test_a_segmentation_fault_leaves_a_traceback(tmp_path: Path) -> None:

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
+import garrick
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = ["pyproject.toml", "compat/thespian/pyproject.toml", "apps/provision/pyproject.toml"]
 
 
 def project(path: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / path).read_text())
+
+
+def test_the_code_knows_its_version() -> None:
+    assert garrick.__version__ == project("pyproject.toml")["project"]["version"]
 
 
 def test_the_distributions_are_released_together() -> None:

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from garrick.clocks import SystemIds
@@ -17,6 +18,7 @@ from garrick.node import boot, existing
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
 from garrick.node.spawner import processors
+from garrick.observe import logsetup
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             credentials=options.credentials,
             join=tuple(options.join),
             listen=options.listen,
+            logging=logsetup.pack(options.logging),
         )
         listener = listen(rundir.socket(0))
     except GarrickError as error:
@@ -61,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--join", metavar="URL", nargs="+", default=[], help="addresses of the convention, if others than in the file"
     )
+    parser.add_argument(
+        "--logging",
+        metavar="FILE",
+        type=_json,
+        help="JSON for logging.config.dictConfig, for all processes of the system",
+    )
     parser.add_argument("--listen", metavar="HOST:PORT", help="for the convention's server, if this system starts it")
     return parser
 
@@ -76,6 +85,13 @@ def _capability(text: str) -> tuple[str, Any]:
     except ValueError:
         return key, value
     return key, value if isinstance(parsed, (dict, list)) else parsed
+
+
+def _json(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from garrick import version
 from garrick.clocks import SystemIds
-from garrick.errors import InvalidArgument, NoSuchSystem, NotAuthorised, SystemStartFailed
+from garrick.errors import InvalidArgument, NoSuchSystem, NotAuthorised, SystemStartFailed, VersionMismatch
 from garrick.node import existing, handshake
 from garrick.node.forkserver import NodeConfig
 from garrick.node.inlink import listen
@@ -209,6 +210,7 @@ class _Session:
         Raises:
             NotAuthorised: the token was refused.
             NoSuchSystem: nobody answers.
+            VersionMismatch: the system runs another version of Garrick.
         """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
@@ -233,7 +235,14 @@ class _Session:
             sock.close()
             raise pickle.loads(base64.b64decode(welcome["failed"]))
         sock.setblocking(False)
-        return cls(sock, welcome)
+        session = cls(sock, welcome)
+        if welcome.get("version") != version.__version__:
+            session.goodbye()
+            sock.close()
+            raise VersionMismatch(
+                f"the system {rundir.name!r} runs Garrick {welcome.get('version')}, this program {version.__version__}"
+            )
+        return session
 
     def goodbye(self) -> None:
         """Leave of one's own accord."""
@@ -401,6 +410,7 @@ def attach(name: str) -> ClientNode:
     Raises:
         NoSuchSystem: there is none of that name.
         NotAuthorised: its token can't be read, or it was refused.
+        VersionMismatch: it runs another version of Garrick.
     """
     refuse_while_importing()
     check_descriptors(1)

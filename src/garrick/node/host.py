@@ -18,6 +18,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, Protocol
 
+from garrick import version
 from garrick.errors import GarrickError, SystemStartFailed, UndecodableMessage
 from garrick.node import handshake
 from garrick.node.admin import (
@@ -423,6 +424,7 @@ class _Session:
             main=host.config.main,
             detached=host.config.detached,
             pid=os.getpid(),
+            version=version.__version__,
         )
 
     def _say(self, **content: Any) -> None:

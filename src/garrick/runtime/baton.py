@@ -395,24 +395,26 @@ class Baton:
                 self._look_at_burners()
             if runtime.async_lane is not None:
                 self._look_at_loop()
-            tenure = runtime.tenure
-            envelope = tenure.envelope
-            if envelope is None:
-                quiet = quiet + 1 if runtime.idle else 0
-                seen = None
-                if quiet > QUIET_LOOKS and not self._detached and not self._burners.active:
-                    self._sleep()
-                    quiet = 0
+            seen, taken = self._look(seen)
+            if taken:
+                fast = FAST_LOOKS
+            if seen is not None or taken or not runtime.idle:
+                quiet = 0
                 continue
-            quiet = 0
-            # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
-            if envelope is seen:
-                if self._take(tenure, envelope):
-                    fast = FAST_LOOKS
-                seen = None
-            else:
-                seen = envelope
+            quiet += 1
+            if quiet > QUIET_LOOKS and not self._detached and not self._burners.active:
+                self._sleep()
+                quiet = 0
         self._monitor_asleep = False
+
+    def _look(self, seen: Any) -> tuple[Any, bool]:
+        """Look at the holder: what it is doing, to be compared at the next look, and whether it has lost the baton."""
+        tenure = self.runtime.tenure
+        envelope = tenure.envelope
+        # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
+        if envelope is None or envelope is not seen:
+            return envelope, False
+        return None, self._take(tenure, envelope)
 
     def _look_at_burners(self) -> None:
         waiting = self._burners.look()

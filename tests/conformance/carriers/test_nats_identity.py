@@ -379,3 +379,15 @@ def test_nobody_there(tmp_path: Path, free_port: Callable[[], int]) -> None:
         await carrier.stop()
 
     asyncio.run(conversation())
+
+
+def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
+    async def conversation() -> None:
+        keys = create_convention(tmp_path / "k", "house", ["tls://no-such-host.invalid:4222"])
+        carrier = NatsCarrier(issue(keys, "h1"), connect_timeout=0.5)
+        with pytest.raises(EngineError, match=r"no-such-host\.invalid") as caught:
+            await carrier.start("h1@01", lambda *_: None, lambda _: None)
+        assert "getent hosts" in (caught.value.hint or "")
+        await carrier.stop()
+
+    asyncio.run(conversation())
