@@ -97,6 +97,22 @@ class Actor:
             self._explain(target)
             raise
 
+    async def offer(self, target: Address[Any], message: Any, timeout: float = 30.0) -> None:
+        """As `send`, for async handlers: wait while the way to the target's process is full. In a synchronous handler `send` waits.
+
+        A plain `send` of an async handler never waits, since that would hold up all others of the process: it is queued in any case.
+
+        Args:
+            target: whom to send to.
+            message: what.
+            timeout: seconds to wait for room.
+
+        Raises:
+            BackPressure: the way stayed full; nothing was sent.
+            MailboxFull, NotAnAddress, UnpicklableMessage: as `send`.
+        """
+        await self._live().offer(target, message, timeout)
+
     def spawn(
         self,
         actor_class: type[Actor] | str,

@@ -13,6 +13,7 @@ from garrick.errors import GarrickError
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
 from garrick.runtime.async_lane import AsyncLane
+from garrick.runtime.offering import offer
 from garrick.runtime.signals import Lookup, Spec, StatusWanted, Stop
 from garrick.system import DEFAULT_TIMEOUT, ActorSystem
 from garrick.wire.envelope import SIGNAL
@@ -85,8 +86,13 @@ class AsyncActorSystem:
         return address
 
     def send(self, target: Address[Any], message: Any) -> None:
-        """See ActorSystem.send."""
+        """See ActorSystem.send. It never waits: what does not fit on a full way is queued; see `offer`."""
         self.system.send(target, message)
+
+    async def offer(self, target: Address[Any], message: Any, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """As `send`, but wait while the way to the target's process is full; see `garrick.actor.Actor.offer`."""
+        self.system._check()
+        await offer(self.system._runtime, target, message, None, timeout)
 
     @overload
     async def ask(self, target: Address[Any], message: Request[R], timeout: float = ...) -> R: ...

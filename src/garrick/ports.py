@@ -55,6 +55,10 @@ class Outbound(Protocol):
         """
         ...
 
+    def room(self, target: Address[Any]) -> Waitable | None:
+        """Something to wait for, if so much waits for the target's process that nothing more should be sent now; any thread."""
+        ...
+
 
 class Poller(Protocol):
     """What the holder of the baton waits on when there is nothing to run."""

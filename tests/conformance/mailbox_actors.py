@@ -96,6 +96,19 @@ class Sender(Actor):
         self.poisoned.append(notice.message)
 
 
+class Offering(Actor):
+    """Offers and sends by turns."""
+
+    @on
+    async def flood(self, message: Flood) -> list[int]:
+        for number in range(message.count):
+            if number % 2:
+                self.send(message.target, number)
+            else:
+                await self.offer(message.target, number)
+        return []
+
+
 class Itself(Actor):
     """Its ticks come also when its mailbox is full."""
 

@@ -30,6 +30,7 @@ from tests.conformance.mailbox_actors import (
     Door,
     Flood,
     Itself,
+    Offering,
     Sender,
     Slow,
 )
@@ -287,3 +288,13 @@ def test_a_door_opens_and_closes(system: ActorSystem) -> None:
     system.send(door, "open")
     assert waiting.result() == ("come in", 2)
     assert system.status()["dead_letters"]["total"] == before
+
+
+# --- offers ----------------------------------------------------------------------------------------------------------
+
+
+def test_offers_and_sends_keep_their_order(system: ActorSystem) -> None:
+    target = system.spawn(Slow)
+    sender = system.spawn(Offering)
+    assert system.ask(sender, Flood(target, 200)) == []
+    assert await_length(system, target, 200) == list(range(200))

@@ -68,6 +68,7 @@ class Account(Actor):
             assert_type(_outcome, int | GarrickError)
         assert_type(await self.ask(other, Names()), list[str])
         assert_type(await self.ask(other, Plain()), Any)
+        assert_type(await self.offer(other, Plain(), timeout=2.0), None)
         assert_type(await self.lookup("ben"), Address[Any] | None)
         return [self.owner]
 
@@ -145,6 +146,7 @@ async def async_program() -> None:
         assert_type(await system.ask(account, Plain()), Any)
         assert_type(await system.ask_all([account], Deposit(1)), list[int | GarrickError])
         assert_type(system.ask_each([account], Deposit(1)), AsyncIterator[tuple[Address[Any], int | GarrickError]])
+        assert_type(await system.offer(account, Plain()), None)
         assert_type(await system.lookup("ann"), Address[Any] | None)
         assert_type(await system.stop(), list[str])
 

@@ -133,6 +133,14 @@ class Links:
         if link.closed:
             self._too_late(link, target.process)
 
+    def room(self, target: Address[Any]) -> Once | None:
+        """See `garrick.ports.Outbound.room`."""
+        number = target.process if target.system == self.system else 0
+        if number and self.moved:
+            number = self.moved.get(target, number)
+        link = self._links.get(number)
+        return link.space() if link is not None and link.size > LIMIT else None
+
     def envelope(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> bytes:
         """The bytes of a message.
 

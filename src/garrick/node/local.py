@@ -20,6 +20,7 @@ from garrick.node.admin.effects import Effect
 from garrick.ports import Clock
 from garrick.runtime import process
 from garrick.runtime.baton import Baton
+from garrick.runtime.once import Once
 from garrick.runtime.poller import WakePoller
 from garrick.runtime.runtime import Runtime
 from garrick.wire.envelope import MESSAGE
@@ -135,6 +136,10 @@ class NoWayOut:
             self.runtime.undeliverable(target, message, sender, reason)
         else:
             self.runtime.bounce(target, message, reason)
+
+    def room(self, target: Address[Any]) -> Once | None:
+        """See `garrick.ports.Outbound`: there is no way that could be full."""
+        return None
 
 
 class LocalNode:

@@ -236,6 +236,12 @@ class Cell:
         self.answered = sender
         self.runtime.undeliverable(self.address, message, sender, "unhandled")
 
+    async def offer(self, target: Address[Any], message: Any, timeout: float) -> None:
+        """See `garrick.actor.Actor.offer`."""
+        from garrick.runtime.offering import offer  # late: loads asyncio
+
+        await offer(self.runtime, target, message, self.address, timeout)
+
     def put_aside(self) -> None:
         """See `garrick.actor.Actor.stash`."""
         stash.put_aside(self)

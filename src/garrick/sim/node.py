@@ -134,6 +134,10 @@ class SimNode:
         else:
             runtime.bounce(target, message, reason)
 
+    def room(self, target: Address[Any]) -> Once | None:
+        """See `garrick.ports.Outbound`: what is under way takes no room here."""
+        return None
+
     def stop(self, grace: float) -> list[str]:
         """See Node; ``grace`` is virtual."""
         try:
