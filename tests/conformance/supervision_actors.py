@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from garrick import Actor, Address, ChildExited, Poisoned, Terminated, on
-from tests.conformance.actors import Echo, End, Gate, Get, Ignore, Make, Observe, Pass, Raise, Wait
+from garrick import Actor, Address, AskError, ChildExited, Poisoned, Terminated, on
+from tests.conformance.actors import Consult, Echo, End, Gate, Get, Ignore, Make, Observe, Pass, Raise, Wait
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class FloodAndEnd:
 
     target: Address[Any]
     count: int
+
+
+@dataclass(frozen=True)
+class ConsultAtGate:
+    """Block at ``gate``, then ask as told."""
+
+    gate: Gate
+    consult: Consult
 
 
 class Attempts:
@@ -85,6 +94,8 @@ class Member(Actor):
 
     @on
     def get(self, message: Get) -> Any:
+        if message.what == "process":
+            return os.getpid()
         return self.children if message.what == "children" else self.count
 
     @on
@@ -121,6 +132,18 @@ class Member(Actor):
     def wait(self, message: Wait) -> Any:
         message.gate.wait()
         return "waited"
+
+    @on
+    def consult(self, message: Consult) -> Any:
+        try:
+            return self.ask(message.target, message.message, timeout=message.timeout).result()
+        except AskError as error:
+            return error
+
+    @on
+    def consult_at_gate(self, message: ConsultAtGate) -> Any:
+        message.gate.wait()
+        return self.consult(message.consult)
 
     @on
     def wait_aloud(self, message: WaitAloud) -> Any:
@@ -278,6 +301,22 @@ class AsyncHooks(Hooks):
 
     def stopping(self, reason: str) -> Any:
         return self.later("stopping")
+
+
+class Lingering(AsyncMember):
+    """Its hooks wait: ``started`` of the first instance and ``restarting``, each at a gate of its own."""
+
+    def __init__(self, observer: Address[Any], label: str, start: Gate, restart: Gate) -> None:
+        self.gates = {"started": start, "restarting": restart}
+        super().__init__(observer, label)
+
+    async def started(self) -> None:
+        await self.wait(Wait(self.gates["started"]))
+        await super().started()
+
+    async def restarting(self, error: BaseException) -> None:
+        await super().restarting(error)
+        await self.wait(Wait(self.gates["restarting"]))
 
 
 class SelfWatcher(Actor):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from typing import Any
 
 import pytest
 
-from garrick import ActorGone, ActorSystem, Escalate, HandlerFailed, Restart, Resume, Stop, Terminated, on
+from garrick import ActorGone, ActorSystem, AskDeadlock, Escalate, HandlerFailed, Restart, Resume, Stop, Terminated, on
 from garrick.inbox import Inbox
-from tests.conformance.actors import End, Gate, Get, Make, Pass, Raise, Unpicklable, Wait
+from tests.conformance.actors import Consult, End, Gate, Get, Make, Pass, Raise, Unpicklable, Wait
 from tests.conformance.families import AT_ONCE, QUICK, Family, over_processes
-from tests.conformance.supervision_actors import AsyncMember, Attempts, Flaky, Member
+from tests.conformance.supervision_actors import AsyncMember, Attempts, ConsultAtGate, Flaky, Member, RaiseAtGate
 
 BOOM = Raise(ValueError("boom"))
 RENEWED = [("restarting", "ValueError: boom"), "made", "started"]
@@ -171,9 +173,35 @@ class Escalating:
         assert system.ask(child, Get()) == 1
         return child
 
+    def test_who_asks_its_child_that_waits_for_it_is_told_so(self, system: ActorSystem, gate: Gate) -> None:
+        family = self.family(system, AT_ONCE)
+        child = family.child("child", Escalate())
+        system.send(child, RaiseAtGate(gate, BOOM.error))
+        family.told(child=["waiting"])
+        asking = system._runtime.ask(family.boss, Consult(child, 1, timeout=60), 30)
+        gate.open()
+        error = asking.result()
+        if not isinstance(error, AskDeadlock):
+            # The child failed before the boss asked: the boss restarted then, and the child has answered after that.
+            assert error == 1
+        family.told(boss=RENEWED, child=RENEWED)
+        assert system.ask(child, 1) >= 1
+
 
 class TestTogether(Escalating):
     apart = False
+
+    @pytest.mark.real_time("the boss has to be busy until the program lets it go on")
+    def test_who_asks_a_child_that_is_suspended_is_told_so(self, system: ActorSystem, gate: Gate) -> None:
+        family = self.family(system, AT_ONCE)
+        child, bystander = family.child("child", Escalate()), family.child("bystander", None)
+        asking = system._runtime.ask(family.boss, ConsultAtGate(gate, Consult(child, 1, timeout=60)), 30)
+        with pytest.raises(HandlerFailed):
+            system.ask(child, BOOM)
+        system.ask(bystander, 0)  # behind the escalation in the same process
+        gate.open()
+        assert isinstance(asking.result(), AskDeadlock)
+        family.told(boss=RENEWED, child=RENEWED)
 
     @pytest.mark.real_time("the boss has to be busy until the program lets it go on")
     def test_children_that_failed_of_one_cause_count_once(self, system: ActorSystem, gate: Gate) -> None:
@@ -193,6 +221,36 @@ class TestTogether(Escalating):
 @over_processes
 class TestApart(Escalating):
     apart = True
+
+    @pytest.mark.over("multiprocess")
+    def test_a_suspended_child_ends_when_the_process_of_its_parent_is_killed(
+        self, system: ActorSystem, gate: Gate
+    ) -> None:
+        family = self.family(system, None)
+        middle = family.child("middle", None)
+        child = family.child("child", Escalate(), of=middle)
+        watcher = system.inbox()
+        watcher.watch(child)
+        process = system.ask(middle, Get("process"))
+        waiting = system._runtime.ask(middle, Wait(gate), 30)
+        with pytest.raises(HandlerFailed):
+            system.ask(child, BOOM)
+        os.kill(process, signal.SIGKILL)
+        assert watcher.receive(10) == Terminated(child, "parent lost")
+        with pytest.raises(ActorGone):
+            waiting.result()
+
+
+@pytest.mark.over("local")
+class TestOnThreads(Escalating):
+    """Actors with threads of their own."""
+
+    apart = False
+
+    def family(self, system: ActorSystem, policy: Any, actor_class: type = Member) -> Family:
+        family = super().family(system, policy, actor_class)
+        family.options["isolation"] = "thread"
+        return family
 
 
 def test_at_the_top_the_actor_stops_and_says_why(system: ActorSystem, inbox: Inbox) -> None:

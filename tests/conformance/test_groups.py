@@ -159,6 +159,18 @@ class TestApart(Grouped):
     apart = True
 
 
+@pytest.mark.over("local")
+class TestOnThreads(Grouped):
+    """Actors with threads of their own."""
+
+    apart = False
+
+    def family(self, system: ActorSystem, actor_class: type = Member) -> Family:
+        family = super().family(system, actor_class)
+        family.options["isolation"] = "thread"
+        return family
+
+
 def test_a_top_level_actor_has_no_group(system: ActorSystem, inbox: Inbox) -> None:
     policies: list[Supervision] = [TOGETHER, {ValueError: TOGETHER}]
     for policy in policies:

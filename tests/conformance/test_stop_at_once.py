@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from garrick.runtime.signals import StatusWanted
 from garrick.wire.envelope import SIGNAL
 from tests.conformance.actors import Gate, Get, Make, Raise
 from tests.conformance.families import Family, over_processes
-from tests.conformance.supervision_actors import AsyncMember, EndNow, FloodAndEnd, Member, WaitAloud
+from tests.conformance.supervision_actors import AsyncMember, EndNow, FloodAndEnd, Lingering, Member, WaitAloud
 
 
 def letters_of(letters: Inbox, target: Address[Any], count: int) -> list[Any]:
@@ -113,6 +114,34 @@ class TestTogether(StoppingAtOnce):
         child = system.ask(family.boss, Make(Member, (family.inbox.address, "child")))
         system.send(child, EndNow(None))
         family.told(child=["made", "started", ("stopping", "stopped")], boss=[("exited", child, "stopped")])
+
+    def test_it_ends_when_its_restarting_hook_has_ended(self, system: ActorSystem, tmp_path: Path) -> None:
+        family = Family(system, apart=False)
+        start, restart = Gate(str(tmp_path / "start")), Gate(str(tmp_path / "restart"))
+        start.open()
+        arguments = (family.inbox.address, "child", start, restart)
+        child = system.ask(family.boss, Make(Lingering, arguments, {"supervision": Restart(backoff=None)}))
+        family.told(child=["made", "started"])
+        system.send(child, Raise(ValueError("boom")))
+        family.told(child=[("restarting", "ValueError: boom")])
+        with contextlib.suppress(AskTimeout):
+            system.stop_actor(child, timeout=0.1, drain=False)
+        restart.open()
+        family.told(boss=[("exited", child, "stopped")])
+        family.nothing_more()
+
+    def test_it_ends_when_it_has_started(self, system: ActorSystem, tmp_path: Path) -> None:
+        family = Family(system, apart=False)
+        start = Gate(str(tmp_path / "start"))
+        child = system.ask(family.boss, Make(Lingering, (family.inbox.address, "child", start, start)))
+        family.told(child=["made"])
+        letters = system.dead_letters()
+        system.send(child, "never handled")
+        with contextlib.suppress(AskTimeout):
+            system.stop_actor(child, timeout=0.1, drain=False)
+        start.open()
+        family.told(child=["started", ("stopping", "stopped")], boss=[("exited", child, "stopped")])
+        assert letters_of(letters, child, 1) == [("never handled", "stopped")]
 
 
 @over_processes

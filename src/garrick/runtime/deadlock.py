@@ -9,13 +9,14 @@ can't know whether its members wait.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from garrick.errors import AskDeadlock
 from garrick.runtime.signals import Chase
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
+    from garrick.address import Address
     from garrick.runtime.ask import Slot
     from garrick.runtime.cell import Cell
     from garrick.runtime.fanout import Gathering
@@ -51,7 +52,7 @@ def cycles(wait: Slot | Gathering, asker: Cell) -> list[Slot]:
         todo = [asked]
         while todo:
             cell = _target_of(todo.pop())
-            if cell is asker:
+            if cell is asker or (cell is not None and _decider(cell) == asker.address):
                 closed.append(asked)
                 break
             if cell is None or cell.runtime is not asked.runtime:
@@ -62,6 +63,22 @@ def cycles(wait: Slot | Gathering, asker: Cell) -> list[Slot]:
     if leaves:
         asker.runtime.post(_arm, (wait, asker))
     return closed
+
+
+def suspended(parent: Cell, child: Address[Any]) -> None:
+    """``child`` has failed and waits for a decision of ``parent``, which is busy; if with waiting for the child, nobody goes on.
+
+    Holder only.
+    """
+    for wait in parent.blocked_on():
+        closed = cycles(wait, parent)
+        for slot in wait.open():
+            if slot.target == child or slot in closed:
+                slot.complete(None, error(slot, parent))
+
+
+def _decider(cell: Cell) -> Address[Any] | None:
+    return cell.failures.decider if cell.failures is not None else None
 
 
 def _target_of(slot: Slot) -> Cell | None:

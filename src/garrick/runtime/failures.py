@@ -34,7 +34,19 @@ class Group:
 class Failures:
     """The failures of one actor. ``group`` and ``escalated`` are about its children."""
 
-    __slots__ = ("backoff", "due", "epoch", "error", "escalated", "group", "intensity", "kept", "until", "waiting")
+    __slots__ = (
+        "backoff",
+        "decider",
+        "due",
+        "epoch",
+        "error",
+        "escalated",
+        "group",
+        "intensity",
+        "kept",
+        "until",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.intensity = Intensity()
@@ -46,6 +58,8 @@ class Failures:
         """Number of the last back-off, so that the timer of an earlier one ends no later one."""
         self.error: BaseException | None = None
         """Why it is suspended."""
+        self.decider: Address[Any] | None = None
+        """The parent that it waits for, while it is suspended because of `Escalate`."""
         self.kept: frozenset[Address[Any]] = frozenset()
         """The children from before the instance that is being made now."""
         self.epoch = 0

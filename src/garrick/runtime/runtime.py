@@ -22,7 +22,7 @@ from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemSt
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
-from garrick.runtime import ending, lifecycle, load, process, reports, supervise, whereabouts
+from garrick.runtime import deadlock, ending, lifecycle, load, process, reports, supervise, whereabouts
 from garrick.runtime.ask import Slot
 from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
 from garrick.runtime.fanout import Gathering
@@ -30,6 +30,7 @@ from garrick.runtime.history import History
 from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
+    Escalated,
     Found,
     Probe,
     Signal,
@@ -660,6 +661,8 @@ class Runtime:
         self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
         if cell.state == RESTARTING and isinstance(signal, Stop):
             return supervise.again(self, cell)  # nobody waits for the end of its back-off
+        if isinstance(signal, Escalated) and cell.waits:
+            deadlock.suspended(cell, signal.child)
         return False
 
     def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:

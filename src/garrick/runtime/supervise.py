@@ -261,6 +261,7 @@ def _escalate(runtime: Runtime, cell: Cell, error: BaseException) -> bool:
         )
         return begin_stop(runtime, cell, "failed", error)
     _suspend(cell, error)
+    failures_of(cell).decider = parent
     _gather_escalated(runtime, cell)
     near = parent._cell is not None and parent._cell.runtime is runtime
     runtime.route(parent, Escalated(cell.address, error if near else _portable(error)), cell.address, SIGNAL)
@@ -299,6 +300,7 @@ def verdict(runtime: Runtime, cell: Cell, signal: Verdict) -> bool:
     """The parent has decided about the failure that this actor escalated."""
     if cell.state != SUSPENDED:
         return False
+    failures_of(cell).decider = None
     error = failures_of(cell).error
     assert error is not None
     if signal.restart:
@@ -366,8 +368,10 @@ def _renew(runtime: Runtime, cell: Cell, error: BaseException, delay: float) -> 
     """Replace the instance after ``delay`` seconds."""
     cell.state = RESTARTING
     cell.hold()
+    failures_of(cell).decider = None
     stash.restore(runtime, cell)
-    _gather_escalated(runtime, cell)
+    if cell.children:
+        _gather_escalated(runtime, cell)
     for timer in tuple(cell.timers or ()):
         if not timer.keep:
             timer.cancel()
