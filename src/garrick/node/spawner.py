@@ -18,13 +18,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from garrick.node.deaths import Deaths
 from garrick.node.forkserver import PACKET, NodeConfig
 from garrick.node.reactor import READ, Reactor
 
 log = logging.getLogger("garrick.node")
 
-GOODBYE: Final = 79
-"""Exit status of a process of ours that ended as it should; unlike 0 no handler calls ``os._exit`` with it by chance."""
 _ATTEMPTS: Final = 5
 _ATTEMPTS_WITHIN: Final = 10.0
 _BOOT: Final = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from garrick.node.boot import {0}; {0}()"
@@ -69,6 +68,7 @@ class Spawner:
         self._died = died
         self._gave_up = gave_up
         self._alive: set[int] = set()
+        self._coroner = Deaths()
         self._deaths: list[float] = []
         self._closing = False
         self._attend()
@@ -135,7 +135,7 @@ class Spawner:
         elif "started" in news:
             self.pids[news["started"]] = news["pid"]
         elif "exited" in news:
-            detail, expected = describe(news["status"])
+            detail, expected = self._coroner.describe(news["status"])
             self._ended(news["exited"], detail, expected)
         elif "failed" in news:
             self._ended(news["failed"], f"it could not be forked: {news['error']}", expected=False)
@@ -154,7 +154,7 @@ class Spawner:
         status = _kill_and_reap(self.server)
         if self._closing:
             return
-        detail = f"the fork-server ended ({describe(status)[0]}) and all processes with it"
+        detail = f"the fork-server ended ({self._coroner.describe(status)[0]}) and all processes with it"
         log.warning("%s; it is started anew", detail)
         lost = list(self._alive)
         now = time.monotonic()
@@ -182,19 +182,6 @@ class Spawner:
         process.returncode = 0  # reaped by us, see close and _server_died
         self._sock = ours
         self._attend()
-
-
-def describe(status: int) -> tuple[str, bool]:
-    """A wait status as text, and whether the end was as it should be."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = str(number)
-        return f"killed by {name}", False
-    code = os.waitstatus_to_exitcode(status)
-    return ("done", True) if code == GOODBYE else (f"exit status {code}", False)
 
 
 def _kill_and_reap(pid: int) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 
 from garrick.clocks import SystemClock, SystemRandom
 from garrick.convention.placement import Placer
+from garrick.node.deaths import ADMIN_DIED, CRASHED, GOODBYE
 from garrick.node.forkserver import NodeConfig, leave_it_to_the_admin
 from garrick.node.inbound import Inbound
 from garrick.node.inlink import Listener, listen
@@ -26,7 +27,6 @@ from garrick.node.numbers import Numbers
 from garrick.node.reactor import Poller
 from garrick.node.rundir import RunDir
 from garrick.node.solo import Solo
-from garrick.node.spawner import GOODBYE
 from garrick.observe import logsetup
 from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
@@ -41,10 +41,6 @@ FLUSH_SECONDS = 2.0
 """How long an ending process waits for its peers to take what it has said."""
 LAST_SECONDS = 0.5
 """The same for the dead letters that its very end has made."""
-ADMIN_DIED = 70
-"""Exit status of a process whose admin has gone."""
-CRASHED = 71
-"""Exit status of a process whose runtime failed."""
 ROOM_SECONDS = 30.0
 """How long a send waits for room on the way to a process that does not keep up."""
 
