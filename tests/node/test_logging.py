@@ -193,6 +193,31 @@ def test_by_default_processes_write_to_the_program_s_stderr_at_its_level(
     assert "WARNING garrick.actor: Clerk failed on tuple: LookupError: no order 12" in err
 
 
+def test_a_main_file_that_configures_logging_does_so_in_workers_too(tmp_path: Path) -> None:
+    child = start(
+        tmp_path,
+        """
+        import logging
+        from garrick import Actor, ActorSystem
+
+        logging.basicConfig(level="INFO", format="mine: %(message)s")
+
+        class Till(Actor):
+            def receive(self, message, sender):
+                logging.getLogger("shop").info("sold")
+                self.send(sender, "thanks")
+
+        if __name__ == "__main__":
+            with ActorSystem(workers=1) as system:
+                system.ask(system.spawn(Till, name="till"), "apples")
+        """,
+    )
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (0, "")
+    assert "mine: sold\n" in err
+    assert err.count("sold") == 1
+
+
 HOLDING = """
     import sys, time
     from garrick import ActorSystem

@@ -74,11 +74,23 @@ def begin(packed: bytes | None, level: int, system: str, process: str) -> BadLog
     handler.setFormatter(logs.TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    _give_way(root, handler)
     root.setLevel(level)
     logging.getLogger("garrick.audit").setLevel(
         logging.INFO
     )  # who did what to a running system is for everybody to see
     return refused
+
+
+def _give_way(root: logging.Logger, default: logging.Handler) -> None:
+    """Let a ``basicConfig`` of the program's modules, which workers import, win over the default: it sees a handler and does nothing."""
+    configure = logging.basicConfig
+
+    def basic_config(**keywords: Any) -> None:
+        root.removeHandler(default)
+        configure(**keywords)
+
+    logging.basicConfig = basic_config
 
 
 def program_level() -> int:
