@@ -110,8 +110,9 @@ class Account(Actor):
 
 
 def program() -> None:
-    with ActorSystem("local", capabilities={"db": True}) as system:
+    with ActorSystem("local", capabilities={"db": True}, logging={"version": 1}) as system:
         assert_type(system, ActorSystem)
+        ActorSystem(logging="file")  # type: ignore[arg-type]
         account = system.spawn(
             Account, "ann", name="ann", requires={"db": True}, supervision=Restart(backoff=Backoff(first=0.5))
         )

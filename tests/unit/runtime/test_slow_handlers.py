@@ -89,6 +89,7 @@ def test_a_blocked_handler_is_reported_once_with_its_place(
     assert actor_class.__qualname__ in report
     assert str(actor) in report
     assert "self.event.wait(WAIT)" in report
+    assert "garrick explain GAR-2201" in report
 
 
 def test_the_next_block_of_the_loop_is_reported_again(system: ActorSystem, heard: Heard) -> None:
