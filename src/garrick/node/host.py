@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import pickle
-import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from garrick.node.admin import (
 from garrick.node.forkserver import NodeConfig
 from garrick.node.handshake import OWNER, Hello
 from garrick.node.inlink import Listener
+from garrick.node.limits import most_processes, raise_soft_limit
 from garrick.node.links import Links
 from garrick.node.mainmodule import Bodies
 from garrick.node.reactor import READ, AsyncioReactor
@@ -124,6 +124,7 @@ class Host:
             {"status": lambda _: self.status(), **methods(QUESTIONS, self.inspect)},
             methods(CHANGES, self.inspect),
         )
+        self._most = most_processes()
         self._ending = False
         self._end: EndSystem | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -309,7 +310,7 @@ class Host:
                 case Deliver():
                     self.links.send(effect.number, effect.envelope, SIGNAL)
                 case StartProcess():
-                    self.spawner.start(effect.number, effect.role)
+                    self._start(effect)
                 case KillProcess():
                     self._kill(effect)
                 case Announce():
@@ -338,6 +339,14 @@ class Host:
                 self.links.post(target, effect.message, effect.sender, effect.kind)
         else:
             self._forward(self.links.envelope(target, effect.message, effect.sender, effect.kind))
+
+    def _start(self, effect: StartProcess) -> None:
+        if effect.role == "worker" or self.spawner.count + len(self._sessions) < self._most:
+            self.spawner.start(effect.number, effect.role)
+            return
+        detail = f"no descriptors for more than {self._most} processes; raise the hard limit (ulimit -Hn; garrick explain GAR-3101)"
+        # Not here: the machine is in the middle of something.
+        self.loop.call_soon(self._process_died, effect.number, detail, False)
 
     def _kill(self, effect: KillProcess) -> None:
         if self.spawner.kill(effect.number):
@@ -491,7 +500,7 @@ def serve(
     refused: GarrickError | None = None,
 ) -> int:
     """Run the admin of a system until it has ended; the exit status. ``refused``: why it can't begin at all."""
-    _raise_descriptor_limit()
+    raise_soft_limit()
     owner = os.getppid()
     rundir.write("pid", str(os.getpid()).encode())
     return asyncio.run(_serve(config, rundir, listener, forkserver, pid, owner, refused))
@@ -554,13 +563,6 @@ def _watch_owner(host: Host, owner: int) -> None:
     host.reactor.watch(descriptor, READ, gone)
     if os.getppid() != owner:
         gone()
-
-
-def _raise_descriptor_limit() -> None:
-    """Two descriptors per process of the system add up here; workers keep the user's limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 __all__ = ["Gateway", "Host", "serve"]

@@ -1,12 +1,15 @@
-"""Whether this process may open as many descriptors as taking part in a system needs; asked before anything is started.
+"""Descriptors: whether this process may open as many as taking part in a system needs, and how many processes a system may have.
 
-Must not know what they are for. Later shortages are told in the log, and tried again (`garrick.node.outlink`, `inlink`).
+A program is asked before anything is started; the admin and the workers take what the hard limit allows. Must not
+know what they are for. Later shortages are told in the log, and tried again (`garrick.node.outlink`, `inlink`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import sys
 
 from garrick.errors import SystemStartFailed
 
@@ -14,6 +17,24 @@ OWN = 16
 """Descriptors that a program needs to take part in any system."""
 PER_PROCESS = 2
 """For each process that it talks with: one in each direction."""
+
+RESERVED = 64
+"""Descriptors of the admin that are not for processes."""
+PER_MEMBER = 3
+"""Descriptors that the admin keeps for each process: both directions, and one in reserve for those that come and go."""
+
+
+def raise_soft_limit() -> None:
+    """Allow this process what its user may allow it: descriptors add up with the processes of a system."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_processes() -> int:
+    """How many processes the admin that calls this can look after."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(1, (limit - RESERVED) // PER_MEMBER)
 
 
 def check_descriptors(processes: int) -> None:

@@ -86,6 +86,11 @@ class Spawner:
         return False
 
     @property
+    def count(self) -> int:
+        """How many processes run, or are being started."""
+        return len(self._alive)
+
+    @property
     def alive(self) -> bool:
         """Whether any process runs."""
         return bool(self._alive)

@@ -21,6 +21,7 @@ from garrick.node.deaths import ADMIN_DIED, CRASHED, GOODBYE
 from garrick.node.forkserver import NodeConfig, leave_it_to_the_admin
 from garrick.node.inbound import Inbound
 from garrick.node.inlink import Listener, listen
+from garrick.node.limits import raise_soft_limit
 from garrick.node.links import Links
 from garrick.node.mainmodule import Bodies, MainFinder, stand_in
 from garrick.node.numbers import Numbers
@@ -42,7 +43,7 @@ FLUSH_SECONDS = 2.0
 LAST_SECONDS = 0.5
 """The same for the dead letters that its very end has made."""
 ROOM_SECONDS = 30.0
-"""How long a send waits for room on the way to a process that does not keep up."""
+"""How long a program's send waits for room on the way to a process that does not keep up."""
 
 
 class Process:
@@ -87,7 +88,9 @@ class Process:
         self.scheduler: Any = None
 
     def _wait_for_room(self, space: Once) -> bool:
-        return self.runtime.scheduler.wait(space, self.runtime.clock.now() + ROOM_SECONDS)
+        # An actor has nobody to tell, and its thread is all that waits; the way opens again, or its peer is lost.
+        deadline = None if self.runtime.hosts_actors else self.runtime.clock.now() + ROOM_SECONDS
+        return self.runtime.scheduler.wait(space, deadline)
 
     def flushed(self, seconds: float) -> bool:
         """Wait until everything is written; False when it took too long."""
@@ -110,6 +113,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     """Be a process of the system until it should end; the exit status."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, leave_it_to_the_admin)
+    raise_soft_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     sys.argv[:] = config.argv
     rundir = RunDir(Path(config.rundir))
