@@ -65,6 +65,16 @@ def test_never_two_threads_at_once(system: ActorSystem) -> None:
     assert system.ask(actor, Get("parallel")) is False
 
 
+def test_a_stream_of_synchronous_messages_does_not_starve_the_others(system: ActorSystem) -> None:
+    actor = system.spawn(Interleaved)
+    naps = asked(system, actor, *(Nap(0.004, ("nap", n)) for n in range(50)))
+    stream = asked(system, actor, *(Blocking(0.001, n) for n in range(300)))
+    for reply in (*naps, *stream):
+        reply.result()
+    ends = [label for what, label in system.ask(actor, Get()) if what == "end"]
+    assert max(ends.index(("nap", n)) for n in range(50)) < ends.index(299)
+
+
 def test_a_cycle_of_awaited_asks_is_no_deadlock(system: ActorSystem) -> None:
     actor = system.spawn(Interleaved)
     relay = system.spawn(Relay)

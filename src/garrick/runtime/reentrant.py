@@ -182,7 +182,10 @@ class Turns(Executor):
         """A step waits for its turn or runs."""
         self._taken = False
         """It has the turn: written and read on the loop."""
-        self._free: asyncio.Future[None] | None = None
+        self._halted: dict[asyncio.Future[None], None] = {}
+        """What flights wait for that could go on while a step had the turn."""
+        self._freed: dict[asyncio.Future[None], None] = {}
+        """The same of those that go on now: before the next step each of them gets to, or a stream of steps would starve them."""
         self._late: list[tuple[Flight, BaseException]] = []
         """Flights that failed during a step."""
         self._then: Callable[[], bool] | None = None
@@ -301,7 +304,7 @@ class Turns(Executor):
             pass  # the loop has been closed: the system is ending
 
     def _give_turn(self, step: Any) -> None:
-        if not all(flight.begun for flight in list(self.flights)):
+        if self._freed or not all(flight.begun for flight in list(self.flights)):
             asyncio.get_running_loop().call_soon(self._give_turn, step)
             return
         self._taken = True
@@ -309,9 +312,11 @@ class Turns(Executor):
 
     def _take_back(self) -> None:
         self._taken = False
-        free, self._free = self._free, None
-        if free is not None and not free.done():
-            free.set_result(None)
+        self._freed |= self._halted
+        self._halted.clear()
+        for free in list(self._freed):
+            if not free.done():
+                free.set_result(None)
 
     @types.coroutine
     def _in_turn(self, flight: Flight, coroutine: Any) -> Generator[Any, Any, Any]:
@@ -324,14 +329,17 @@ class Turns(Executor):
             resume, value = coroutine.throw, error
         while True:
             while self._taken:
-                if self._free is None:
-                    self._free = asyncio.get_running_loop().create_future()
+                free = asyncio.get_running_loop().create_future()
+                self._halted[free] = None
                 try:
-                    yield from asyncio.shield(self._free)
+                    yield from free
                 except BaseException as error:
                     resume, value = coroutine.throw, error
                     if isinstance(error, GeneratorExit):
                         break
+                finally:
+                    self._halted.pop(free, None)
+                    self._freed.pop(free, None)
             try:
                 awaited = resume(value)
             except StopIteration as stop:
