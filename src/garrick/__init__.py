@@ -31,9 +31,21 @@ from garrick.errors import (
 from garrick.handlers import on
 from garrick.inbox import Inbox
 from garrick.mailbox import Bounded
-from garrick.messages import CapabilityLost, ChildExited, DeadLetter, Notice, Poisoned, Request, Terminated
+from garrick.messages import (
+    CapabilityLost,
+    ChildExited,
+    DeadLetter,
+    Lagged,
+    Notice,
+    Poisoned,
+    Request,
+    Subscribed,
+    Terminated,
+    Unsubscribed,
+)
 from garrick.reply import Replies, Reply
 from garrick.requirements import requires
+from garrick.streams import AsyncSubscription, Subscription
 from garrick.supervision import Backoff, Escalate, Restart, Resume, Stop, Supervision
 from garrick.system import ActorSystem
 from garrick.version import __version__ as __version__
@@ -51,6 +63,7 @@ __all__ = [
     "AskError",
     "AskTimeout",
     "AsyncActorSystem",
+    "AsyncSubscription",
     "BackPressure",
     "Backoff",
     "BadActorClass",
@@ -63,6 +76,7 @@ __all__ = [
     "HandlerFailed",
     "Inbox",
     "InvalidArgument",
+    "Lagged",
     "MailboxFull",
     "NameTaken",
     "NoCapableSystem",
@@ -76,10 +90,13 @@ __all__ = [
     "Resume",
     "SpawnFailed",
     "Stop",
+    "Subscribed",
+    "Subscription",
     "Supervision",
     "SystemStopped",
     "Terminated",
     "UnpicklableMessage",
+    "Unsubscribed",
     "on",
     "requires",
 ]

@@ -169,6 +169,16 @@ class Actor:
         """
         return self._live().ask_all(targets, message, timeout)  # type: ignore[no-any-return]
 
+    def publish(self, event: Any) -> None:
+        """Give ``event`` to every program that has subscribed to this actor; nobody is waited for.
+
+        Raises:
+            UnpicklableMessage: a subscriber is in another process and the event can't go there.
+        """
+        subscribers = self._live().subscribers
+        if subscribers is not None:
+            subscribers.publish(event)
+
     def reply(self, message: Any) -> None:
         """Answer the message that is being handled: its sender gets ``message``."""
         self._live().reply(message)

@@ -15,6 +15,7 @@ from garrick.runtime.ask import Slot
 from garrick.runtime.async_lane import AsyncLane
 from garrick.runtime.offering import offer
 from garrick.runtime.signals import Lookup, Spec, StatusWanted, Stop
+from garrick.streams import AsyncSubscription
 from garrick.system import DEFAULT_TIMEOUT, ActorSystem
 from garrick.wire.envelope import SIGNAL
 
@@ -157,6 +158,10 @@ class AsyncActorSystem:
             runtime.ask(runtime.admin, Lookup(name), timeout, kind=SIGNAL)._slot
         )
         return found
+
+    def subscribe(self, target: Address[Any], request: Any = None, *, buffer: int = 1000) -> AsyncSubscription:
+        """See ActorSystem.subscribe: ``async for event in system.subscribe(...)``."""
+        return AsyncSubscription(self.system.subscribe(target, request, buffer=buffer), in_thread=self._base == "sim")
 
     async def status(self, timeout: float = 5.0) -> dict[str, Any]:
         """See ActorSystem.status."""

@@ -69,6 +69,37 @@ class Poisoned(Notice):
 
 
 @dataclass(frozen=True)
+class Subscribed(Notice):
+    """A program subscribed to what this actor publishes (``ActorSystem.subscribe``).
+
+    Attributes:
+        subscriber: the address of the subscription; what is sent to it, a snapshot for example, reaches this subscriber alone.
+        request: what the program gave with it.
+    """
+
+    subscriber: Address[Any]
+    request: Any = None
+
+
+@dataclass(frozen=True)
+class Unsubscribed(Notice):
+    """A subscriber of this actor has closed its subscription, or is gone with its process."""
+
+    subscriber: Address[Any]
+
+
+@dataclass(frozen=True)
+class Lagged:
+    """An item of a subscription: here events are missing, since the reader was too slow for them.
+
+    Attributes:
+        missed: how many; None when nobody knows, because the actor was lost with its process and made again.
+    """
+
+    missed: int | None
+
+
+@dataclass(frozen=True)
 class CapabilityLost(Notice):
     """The hosting system no longer has a capability that this actor requires; the actor ends after this notice."""
 

@@ -18,6 +18,7 @@ from garrick.messages import Request
 from garrick.observe import logsetup
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Lookup, SetCapability, Spec, StatusWanted, Stop, SubscribeDeadLetters
+from garrick.streams import Subscription
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
@@ -260,6 +261,17 @@ class ActorSystem:
         """A new address of the program's own, to send from and receive at."""
         self._check()
         return Inbox(self._runtime)
+
+    def subscribe(self, target: Address[Any], request: Any = None, *, buffer: int = 1000) -> Subscription:
+        """Get what an actor publishes from now on (`Actor.publish`); what follows from messages sent later is in it.
+
+        Args:
+            target: whose events; it gets a `Subscribed` notice.
+            request: goes along with the notice: what is wanted, as the actor understands it.
+            buffer: events that may be under way or wait to be taken; more are left out, and `Lagged` says how many.
+        """
+        self._check()
+        return Subscription(self._runtime, target, request, buffer)
 
     def dead_letters(self) -> Inbox:
         """An inbox that receives a `DeadLetter` for every message that nobody handles from now on."""

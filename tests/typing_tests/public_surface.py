@@ -14,6 +14,7 @@ from garrick import (
     ActorSystem,
     Address,
     AsyncActorSystem,
+    AsyncSubscription,
     Backoff,
     Bounded,
     ChildExited,
@@ -26,6 +27,7 @@ from garrick import (
     Restart,
     Resume,
     Stop,
+    Subscription,
     on,
     requires,
 )
@@ -132,6 +134,8 @@ def program() -> None:
         assert_type(system.ask_each([account], Deposit(1)), Iterator[tuple[Address[Any], int | GarrickError]])
         assert_type(system.lookup("ann"), Address[Any] | None)
         assert_type(system.inbox(), Inbox)
+        assert_type(system.subscribe(account, "all", buffer=10), Subscription)
+        system.subscribe("account")  # type: ignore[arg-type]
         assert_type(system.inbox().receive_from(1), tuple[Any, Address[Any] | None])
         assert_type(system.stop(), list[str])
         system.ask("nobody", 1)  # type: ignore[call-overload]
@@ -149,6 +153,9 @@ async def async_program() -> None:
         assert_type(system.ask_each([account], Deposit(1)), AsyncIterator[tuple[Address[Any], int | GarrickError]])
         assert_type(await system.offer(account, Plain()), None)
         assert_type(await system.lookup("ann"), Address[Any] | None)
+        assert_type(system.subscribe(account), AsyncSubscription)
+        async for _event in system.subscribe(account):
+            assert_type(_event, Any)
         assert_type(await system.stop(), list[str])
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from garrick.runtime.fanout import Gathering
     from garrick.runtime.pool import Executor
     from garrick.runtime.runtime import Runtime
+    from garrick.runtime.streams import Subscribers
 
 STARTING, RUNNING, RESTARTING, SUSPENDED, STOPPING, ENDED = range(6)
 STATES = ("starting", "running", "restarting", "suspended", "stopping", "ended")
@@ -70,6 +71,7 @@ class Cell:
         "spec",
         "stash",
         "state",
+        "subscribers",
         "stop_asked",
         "stop_notify",
         "timers",
@@ -98,6 +100,7 @@ class Cell:
         self.state = STARTING
         self.sender: Address[Any] | None = None
         self.answered: Any = None
+        self.subscribers: Subscribers | None = None
         self.asks: set[Slot] | None = None
         """Its open asks."""
         self.pending = 0

@@ -120,6 +120,8 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
     runtime.history.ended(cell, runtime.clock.now(), reason, detail)
     if cell.executor is not None:
         cell.executor.retire(cell)
+    if cell.subscribers is not None:
+        cell.subscribers.end()
     for slot in tuple(cell.asks or ()):
         slot.cancel()  # nobody is left to read the answers
     runtime.swollen.discard(cell)

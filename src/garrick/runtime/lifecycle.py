@@ -24,15 +24,18 @@ from garrick.address import Address
 from garrick.errors import BadActorClass, InvalidArgument, NameTaken
 from garrick.mailbox import Bounded
 from garrick.messages import ChildExited, Notice, Terminated
-from garrick.runtime import cancelling, deadlock, ending, groups, supervise
+from garrick.runtime import cancelling, deadlock, ending, groups, streams, supervise
 from garrick.runtime.cell import AT_ONCE, ENDED, RESTARTING, RUNNING, STARTING, STOPPING, SUSPENDED, Cell
 from garrick.runtime.reports import gone
 from garrick.runtime.signals import (
     Cancel,
     Chase,
+    Demand,
     Escalated,
+    Event,
     GroupFailed,
     GroupVerdict,
+    Missed,
     NameAnswer,
     NameClaim,
     NameReleased,
@@ -40,7 +43,9 @@ from garrick.runtime.signals import (
     Spawn,
     Spec,
     Stop,
+    Subscribe,
     Told,
+    Unsubscribe,
     Unwatch,
     Verdict,
     Watch,
@@ -148,13 +153,16 @@ def _tick_now(timer: Timer) -> bool:
 # --- signals -----------------------------------------------------------------------------------------------------------------
 
 
+STREAMS = (Subscribe, Unsubscribe, Demand)
+
+
 def at_once(cell: Cell, signal: Signal) -> bool:
     """Whether a signal does not wait behind what is in the mailbox."""
     if isinstance(signal, Stop):
         return not signal.drain or cell.state == SUSPENDED
     if isinstance(signal, Escalated):
         return cell.state in (RESTARTING, SUSPENDED)
-    return isinstance(signal, (Watch, Unwatch, Chase, Cancel, Verdict, GroupFailed, GroupVerdict))
+    return isinstance(signal, (Watch, Unwatch, Chase, Cancel, Verdict, GroupFailed, GroupVerdict, *STREAMS))
 
 
 def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
@@ -182,6 +190,10 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
         groups.member_failed(runtime, cell, signal)
     elif isinstance(signal, GroupVerdict):
         return supervise.group_verdict(runtime, cell, signal)
+    elif isinstance(signal, STREAMS):
+        return streams.on_signal(runtime, cell, signal)
+    elif isinstance(signal, (Event, Missed)):
+        streams.arrived(cell, signal)
     elif isinstance(signal, Unwatch):
         if cell.watchers is not None:
             cell.watchers.pop(signal.watcher, None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address
 from garrick.messages import CapabilityLost, ChildExited, Terminated
 from garrick.requirements import missing, requirements_of
-from garrick.runtime import cancelling, lifecycle, reports
+from garrick.runtime import cancelling, lifecycle, reports, streams
 from garrick.runtime.cell import STOPPING, Cell
 from garrick.runtime.inspection import class_text, in_steps, inspect
 from garrick.runtime.operator import act
@@ -27,7 +27,6 @@ from garrick.runtime.signals import (
     SystemLost,
     Told,
     View,
-    Watch,
 )
 from garrick.runtime.status import status
 from garrick.wire.envelope import REPLY, SIGNAL
@@ -143,12 +142,13 @@ def _on_loss(
                 runtime.post(runtime.signal, (cell, Told(exited), None))
         for watched in tuple(cell.watching or ()):
             if watched in survivors:
-                runtime.route(watched, Watch(cell.address), cell.address, SIGNAL)
+                streams.made_again(runtime, cell, watched)
             elif hit(watched):
                 runtime.post(runtime.signal, (cell, Told(Terminated(watched, reason, detail)), None))
         if hit(cell.parent) and cell.parent.serial != 0:
             # The parent's end reaches its children also when its process could not say good-bye.
             runtime.post(runtime.signal, (cell, Stop(reason="parent lost"), None))
+        streams.subscribers_lost(runtime, cell, hit)
         if cell.watchers:
             for watcher in [w for w in cell.watchers if hit(w)]:
                 del cell.watchers[watcher]

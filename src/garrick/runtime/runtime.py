@@ -131,6 +131,8 @@ class Runtime:
         """Asks that the program waits for."""
         self.given_up: dict[ReplyAddress, None] = {}
         """Questions of other processes whose answers nobody wants any more, oldest first (`garrick.runtime.cancelling`)."""
+        self.readers: dict[int, Any] = {}
+        """Subscriptions of the program, by the serial of their address (`garrick.streams`)."""
         self.interruptible: dict[ReplyAddress, Callable[[], None]] = {}
         """How to interrupt the handlers that run now and opted in, by the question (`garrick.cancellation`)."""
         self.abandoned = False

@@ -133,6 +133,44 @@ class Cancel(Signal):
 
 
 @dataclass
+class Subscribe(Signal):
+    """``subscriber`` wants what the actor publishes, and can take ``credit`` events."""
+
+    subscriber: Address[Any]
+    request: Any
+    credit: int
+
+
+@dataclass
+class Unsubscribe(Signal):
+    """Undo Subscribe."""
+
+    subscriber: Address[Any]
+
+
+@dataclass
+class Demand(Signal):
+    """``subscriber`` can take so many events more."""
+
+    subscriber: Address[Any]
+    credit: int
+
+
+@dataclass
+class Event(Signal):
+    """To a subscriber: something was published."""
+
+    event: Any
+
+
+@dataclass
+class Missed(Signal):
+    """To a subscriber: so many events were published here that it had no credit for."""
+
+    count: int
+
+
+@dataclass
 class Probe(Signal):
     """Where is ``question``, which was sent to this actor? Answered at once with `Found` to the control address of its process."""
 
