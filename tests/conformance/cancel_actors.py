@@ -147,3 +147,7 @@ class Fickle(Actor):
         else:
             os._exit(3)
         return "done"
+
+
+class ManyAtOnce(Patient, reentrant=True):
+    """Handles several questions at a time."""

@@ -9,7 +9,7 @@ import pytest
 from garrick import ActorSystem, AskTimeout
 from garrick.inbox import Inbox
 from tests.conformance.actors import Get
-from tests.conformance.cancel_actors import AskThen, Fickle, Forward, Patient, Poll, Quick, Sleep, Work
+from tests.conformance.cancel_actors import AskThen, Fickle, Forward, ManyAtOnce, Patient, Poll, Quick, Sleep, Work
 
 
 def test_a_sync_handler_can_see_that_the_ask_has_timed_out(system: ActorSystem, inbox: Inbox) -> None:
@@ -95,3 +95,15 @@ def test_an_asker_that_dies_with_its_process_has_given_up(system: ActorSystem, i
     assert inbox.receive(20) == "begun"
     assert inbox.receive(20) == "interrupted"
     assert system.ask(patient, Get()) == [Work()]
+
+
+def test_of_the_questions_that_a_reentrant_actor_handles_only_the_one_given_up_is_interrupted(
+    system: ActorSystem, inbox: Inbox
+) -> None:
+    patient = system.spawn(ManyAtOnce, inbox.address)
+    given_up = system._runtime.ask(patient, Work(30.0), 20)
+    wanted = [system._runtime.ask(patient, Work(0.3), 20), system._runtime.ask(patient, Sleep(0.3), 20)]
+    assert [inbox.receive(20), inbox.receive(20)] == ["begun", "begun"]
+    given_up.cancel()
+    assert inbox.receive(20) == "interrupted"
+    assert [reply.result() for reply in wanted] == ["finished", "slept, cancelled: False"]
