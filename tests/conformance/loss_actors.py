@@ -81,3 +81,12 @@ class Keeper(Actor):
     @on
     def enquire(self, message: Enquire) -> Any:
         return self.ask(message.whom, "?", 20).result()
+
+
+class Ends(Actor):
+    """Ends itself in the way that it is told."""
+
+    def receive(self, message: str, sender: Address[Any] | None) -> None:
+        if message == "fail":
+            raise SystemExit(1)
+        self.stop()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from garrick import ActorGone, ActorSystem, Address, Terminated
-from tests.conformance.loss_actors import AGAIN, Enquire, Heard, Keeper, Kill, Make, Mortal
+from tests.conformance.loss_actors import AGAIN, Ends, Enquire, Heard, Keeper, Kill, Make, Mortal
 
 pytestmark = pytest.mark.over("multiprocess", "convention")
 
@@ -80,3 +80,27 @@ def test_a_child_is_made_again_unless_its_parent_is_lost_too(system: ActorSystem
     assert system.ask(keeper, Heard()) == []
     system.stop_actor(child)
     assert system.ask(keeper, Heard()) == ["exited: stopped", "terminated: stopped"]
+
+
+@pytest.mark.parametrize("isolation", ["shared", "process"])
+@pytest.mark.parametrize(("how", "reason"), [("fail", "failed"), ("stop", "stopped")])
+@pytest.mark.over("multiprocess")
+def test_who_asks_later_hears_how_it_ended(system: ActorSystem, isolation: str, how: str, reason: str) -> None:
+    """Also when its process has ended with it."""
+    with system.inbox() as inbox:
+        actor = system.spawn(Ends, isolation=isolation)
+        inbox.watch(actor)
+        system.send(actor, how)
+        assert inbox.receive(20).reason == reason
+        for _ in range(3):  # its process is still ending, or has ended
+            with pytest.raises(ActorGone) as gone:
+                system.ask(actor, "?", timeout=20)
+            assert gone.value.reason == reason
+            pause(system)
+
+
+def pause(system: ActorSystem) -> None:
+    """A moment, in which a process may end."""
+    system.status()
+    with system.inbox() as inbox, pytest.raises(TimeoutError):
+        inbox.receive(0.1)

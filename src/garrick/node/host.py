@@ -273,7 +273,7 @@ class Host:
         self.listener.drain(number)
         self.rundir.forget(number)
         self.apply(self.machine.process_died(number, detail, self.now(), expected=expected))
-        self.links.lost(number, "stopped" if expected or self._ending else "worker lost")
+        self.links.lost(number, "stopped" if self._ending else self.machine.why_gone(number))
 
     def _no_forkserver(self, detail: str) -> None:
         log.error("no fork-server stays alive (%s): the system ends", detail)

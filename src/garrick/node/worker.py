@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from garrick.address import COUNTER_BITS
 from garrick.clocks import SystemClock, SystemRandom
 from garrick.convention.placement import Placer
 from garrick.node.deaths import ADMIN_DIED, CRASHED, GOODBYE
@@ -33,6 +34,8 @@ from garrick.runtime import process as process_signals
 from garrick.runtime.baton import Baton
 from garrick.runtime.once import Once
 from garrick.runtime.runtime import Runtime
+from garrick.runtime.signals import Farewell
+from garrick.wire.envelope import SIGNAL
 
 log = logging.getLogger("garrick.node")
 
@@ -135,6 +138,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         process.links.open(0)
         solo.start()
         solo.run(ended)
+        _say_farewell(runtime)
         written = process.flushed(FLUSH_SECONDS)
         solo.stop(FLUSH_SECONDS)
         # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes
@@ -154,6 +158,14 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     if not written:
         log.warning("process %d ends with %d bytes that nobody took", number, process.links.pending)
     return GOODBYE
+
+
+def _say_farewell(runtime: Runtime) -> None:
+    """Whoever writes to the actor of this process later is to hear how it ended, and not only that it has."""
+    for serial, reason in runtime.tombstones.items():
+        if serial >> COUNTER_BITS != runtime.number:  # not one that was made here
+            runtime.route(runtime.admin, Farewell(reason), runtime.address, SIGNAL)
+            return
 
 
 def _end_with_admin(number: int) -> None:

@@ -270,6 +270,13 @@ class Load(Signal):
 
 
 @dataclass
+class Farewell(Signal):
+    """A dedicated process is about to end as it should: ``reason`` is how the actor that it was for ended."""
+
+    reason: str
+
+
+@dataclass
 class Pong(Signal):
     """Answer to `Ping`."""
 

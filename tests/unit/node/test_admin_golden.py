@@ -215,6 +215,7 @@ class Script:
             "KeptName": lambda n, a: signals.NameClaim(n, full(a)),
             "Forget": lambda a: signals.Forget(full(a)),
             "Pong": signals.Pong,
+            "Farewell": signals.Farewell,
             "Nonsense": lambda: "nonsense",
         }
         return self.machine.handle(make[name](*arguments), sender, self.now)

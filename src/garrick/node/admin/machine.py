@@ -170,7 +170,7 @@ class AdminMachine:
             return []
         came_up, lived = process.state is State.UP, now - process.since
         fine = expected or core.ending is not None
-        reason = "stopped" if fine else "worker lost"
+        reason = process.farewell if fine else "worker lost"
         if not core.processes.gone(number, now, reason, detail):
             return []
         if not fine:

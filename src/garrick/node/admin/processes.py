@@ -54,6 +54,8 @@ class Process:
     start_at: float = 0.0
     reason: str = ""
     detail: str = ""
+    farewell: str = "stopped"
+    """What its reason will be when it ends as it should."""
     asked: float | None = None
     """When it was asked for a sign of life that it still owes."""
     suspect: float | None = None

@@ -99,6 +99,13 @@ def feel_pulse(core: Core, now: float) -> None:
         core.send_view(now)
 
 
+def farewell(core: Core, message: signals.Farewell, sender: Sender, now: float) -> None:
+    """A dedicated process is about to end."""
+    process = core.processes.table.get(sender.process) if sender is not None else None
+    if process is not None and process.role == "dedicated":
+        process.farewell = message.reason
+
+
 def pong(core: Core, message: signals.Pong, sender: Sender, now: float) -> None:
     """A sign of life."""
     process = core.processes.table.get(sender.process) if sender is not None else None
@@ -212,6 +219,7 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.DeadLetterNote: dead_letters,
     signals.Load: load,
     signals.Pong: pong,
+    signals.Farewell: farewell,
     signals.SetCapability: set_capability,
     signals.Shutdown: shutdown,
 }

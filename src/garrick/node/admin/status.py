@@ -33,7 +33,7 @@ def status_of(core: Core, answers: Mapping[int, Any], now: float) -> dict[str, A
         "lost_processes": [
             {"number": p.number, "role": p.role, "reason": p.reason, "detail": p.detail, "ago": now - p.since}
             for p in core.processes.in_state(State.GONE)
-            if p.reason != "stopped"
+            if p.reason == "worker lost"
         ],
         "actors": actors,
         "tombstones": [
