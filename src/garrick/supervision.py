@@ -6,6 +6,7 @@ Pure data and pure decisions (`choose`, `Restarts.allow`). Must not know cells, 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -189,9 +190,10 @@ class Intensity:
         """Record a restart at ``now`` and return its number in the window (from 1), or 0 when the limit is reached."""
         # Policies with different windows may take turns: what is too old for one still counts for another.
         self._window = max(self._window, policy.within)
-        self._times = [t for t in self._times if now - t < self._window]
-        recent = sum(now - t < policy.within for t in self._times)
+        times = self._times
+        del times[: bisect_left(times, True, key=lambda t: now - t < self._window)]
+        recent = len(times) - bisect_left(times, True, key=lambda t: now - t < policy.within)
         if recent >= policy.max:
             return 0
-        self._times.append(now)
+        times.append(now)
         return recent + 1

@@ -202,6 +202,10 @@ class AsyncMember(Member):
         raise message.error
 
 
+class ReentrantMember(AsyncMember, reentrant=True):
+    """Handles several messages at a time."""
+
+
 class Flaky(Actor):
     """Some of its instances can't be made: the ``bad`` ones, counted from 1, fail ``where``."""
 

@@ -13,7 +13,16 @@ from garrick import ActorGone, ActorSystem, AskDeadlock, Escalate, HandlerFailed
 from garrick.inbox import Inbox
 from tests.conformance.actors import Consult, End, Gate, Get, Make, Pass, Raise, Unpicklable, Wait
 from tests.conformance.families import AT_ONCE, QUICK, Family, over_processes
-from tests.conformance.supervision_actors import AsyncMember, Attempts, ConsultAtGate, Flaky, Member, RaiseAtGate
+from tests.conformance.supervision_actors import (
+    AsyncMember,
+    Attempts,
+    ConsultAtGate,
+    Flaky,
+    Member,
+    RaiseAtGate,
+    ReentrantMember,
+    WaitAloud,
+)
 
 BOOM = Raise(ValueError("boom"))
 RENEWED = [("restarting", "ValueError: boom"), "made", "started"]
@@ -43,8 +52,9 @@ class Escalating:
         assert system.ask(family.boss, Get("children")) == (child,)
         assert system.ask(child, 1) == 1
 
-    def test_coroutines_escalate_too(self, system: ActorSystem) -> None:
-        family = self.family(system, QUICK, AsyncMember)
+    @pytest.mark.parametrize("actor_class", [AsyncMember, ReentrantMember])
+    def test_coroutines_escalate_too(self, system: ActorSystem, actor_class: type) -> None:
+        family = self.family(system, QUICK, actor_class)
         child = family.child("child", Escalate())
         system.send(child, BOOM)
         family.told(boss=RENEWED, child=RENEWED)
@@ -56,6 +66,20 @@ class Escalating:
         with pytest.raises(HandlerFailed, match="boom"):
             system.ask(child, BOOM)
         family.told(boss=RENEWED, child=RENEWED)
+
+    def test_what_a_reentrant_child_does_meanwhile_goes_on_when_the_parent_resumes(
+        self, system: ActorSystem, gate: Gate
+    ) -> None:
+        family = self.family(system, Resume(), ReentrantMember)
+        child = family.child("child", Escalate())
+        waiting = system._runtime.ask(child, WaitAloud(gate), 30)
+        family.told(child=["waiting"])
+        system.send(child, BOOM)
+        assert system.ask(child, 1) == 6
+        gate.open()
+        assert waiting.result() == "waited"
+        assert system.ask(child, 1) == 7
+        system.stop_actor(child)
 
     def test_the_parent_stops_and_the_child_with_it(self, system: ActorSystem) -> None:
         family = self.family(system, Stop())

@@ -10,7 +10,15 @@ from garrick import ActorSystem, Backoff, Escalate, InvalidArgument, Restart, Re
 from garrick.inbox import Inbox
 from tests.conformance.actors import Counter, Gate, Get, Make, Raise, Wait
 from tests.conformance.families import Family, over_processes
-from tests.conformance.supervision_actors import AsyncMember, Attempts, Flaky, Member, RaiseAtGate
+from tests.conformance.supervision_actors import (
+    AsyncMember,
+    Attempts,
+    Flaky,
+    Member,
+    RaiseAtGate,
+    ReentrantMember,
+    WaitAloud,
+)
 
 BOOM = Raise(ValueError("boom"))
 RENEWED = [("restarting", "ValueError: boom"), "made", "started"]
@@ -38,6 +46,16 @@ class Grouped:
         assert [system.ask(actor, 1) for actor in (one, two, other)] == [1, 1, 6]
         assert system.ask(family.boss, Get("children")) == (one, two, other)
         family.nothing_more()
+
+    def test_reentrant_members_leave_what_they_are_at(self, system: ActorSystem, gate: Gate) -> None:
+        family = self.family(system, ReentrantMember)
+        one, two = family.child("one", TOGETHER), family.child("two", TOGETHER)
+        system.send(two, WaitAloud(gate))
+        family.told(two=["waiting"])
+        system.send(one, BOOM)
+        family.told(one=RENEWED, two=RENEWED)
+        assert [system.ask(actor, 1) for actor in (one, two)] == [1, 1]
+        gate.open()
 
     def test_at_the_limit_of_the_group_all_of_it_stop(self, system: ActorSystem) -> None:
         family = self.family(system)
