@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem, AskDeadlock, Bounded, HandlerFailed, Inbox, Restart
+from garrick import ActorSystem, AskDeadlock, AskTimeout, Bounded, HandlerFailed, Inbox, Restart
 from tests.conformance.actors import Get
 from tests.conformance.reentrant_actors import (
     Blocker,
@@ -35,6 +35,14 @@ def test_a_message_begins_while_a_handler_awaits(system: ActorSystem, isolation:
     asks = asked(system, actor, *(Later(number) for number in range(5)))
     system.send(actor, "release")
     assert [reply.result() for reply in asks] == [("later", number) for number in range(5)]
+
+
+def test_an_ask_that_times_out_says_that_its_handler_is_under_way(system: ActorSystem) -> None:
+    actor = system.spawn(Interleaved)
+    with pytest.raises(AskTimeout, match="handling the question"):
+        system.ask(actor, Later("never"), timeout=0.3)
+    assert system.ask(actor, Nap(0.0, "still there")) == "still there"
+    assert system.ask(actor, "release") is None
 
 
 @pytest.mark.over("multiprocess")

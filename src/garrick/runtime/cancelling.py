@@ -50,6 +50,6 @@ def askers_lost(runtime: Runtime, hit: Callable[[Address[Any]], bool]) -> None:
     """Processes with askers are gone; holder only."""
     for cell in list(runtime.cells.values()):
         waiting = [item[2] for item in cell.queue or () if item[0] is cell]
-        for question in (cell.sender, *waiting):
+        for question in (*cell.senders(), *waiting):
             if type(question) is ReplyAddress and question.slot is None and hit(question):
                 arrived(runtime, question)

@@ -225,6 +225,10 @@ class Cell:
         slot = question.slot
         return slot.is_given_up() if slot is not None else question in self.runtime.given_up
 
+    def senders(self) -> tuple[Address[Any] | None, ...]:
+        """Whose messages are being handled, or have been last."""
+        return (self.sender,)
+
     def blocked_on(self) -> list[Slot | Gathering]:
         """Its pending asks without whose answers it can't go on."""
         return list(self.waits)

@@ -215,7 +215,7 @@ def _stop(runtime: Runtime, cell: Cell, signal: Stop) -> bool:
         waiting = failures is not None and failures.waiting
         if cell.state == STARTING or (cell.busy and not waiting):
             cell.stop_asked = AT_ONCE
-            cell.pending |= LOOK
+            cell.pending = cell.pending or LOOK  # what its handler, on another thread, asks for meanwhile says the same
             return False
         if waiting:
             cell.actor = None  # it has heard `restarting`

@@ -32,6 +32,7 @@ from garrick.runtime.pool import Executor
 from garrick.runtime.stash import settle
 
 if TYPE_CHECKING:
+    from garrick.address import Address
     from garrick.runtime.ask import Slot
     from garrick.runtime.fanout import Gathering
     from garrick.runtime.runtime import Runtime
@@ -144,6 +145,11 @@ class ReentrantCell(Cell):
         """See Cell."""
         flight = _present.get()
         return self.state == RUNNING and flight is not None and flight.cell is self
+
+    def senders(self) -> tuple[Address[Any] | None, ...]:
+        """See Cell."""
+        flights = self.executor.flights if self.executor is not None else ()
+        return (self.sender, *(flight.sender for flight in list(flights)))
 
     def blocked_on(self) -> list[Slot | Gathering]:
         """See Cell: a coroutine that waits blocks nothing."""

@@ -246,7 +246,14 @@ class Runtime:
                     cell, envelope = argument[0], (control, self._signal_now, argument[:2])
                 elif action == self._deliver_late and self.cells.get(argument[0].serial) in hot:
                     cell = self.cells[argument[0].serial]
-                    envelope = self._envelope(cell, *argument[1:])
+                    _, kind, message, sender = argument
+                    if (
+                        cell.mailbox is not None
+                        and kind != SIGNAL
+                        and not admit(self, cell, message, sender, at_once=False)
+                    ):
+                        continue
+                    envelope = self._envelope(cell, kind, message, sender)
             if cell in hot:
                 if cell.queue is None:
                     cell.queue = deque()

@@ -154,7 +154,8 @@ def of(cell: Cell, question: ReplyAddress, *, brief: bool = False) -> str:
         return of_nobody(runtime, cell.address)
     waits = [wait.target for wait in tuple(cell.waits)]
     waiting = f", which waits for {waits[-1]}" if waits else ""
-    if ahead is None and handling and cell.sender == question:
+    under_way = [flight.sender for flight in list(cell.executor.flights)] if cell.executor is not None else []
+    if ahead is None and (question in under_way or (handling and cell.sender == question)):
         return f"the actor has been handling the question{since}{waiting or ''}"
     if ahead is None:
         if cell.stash is not None and any(item[2] == question for item in tuple(cell.stash.aside)):
