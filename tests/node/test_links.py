@@ -210,7 +210,8 @@ def test_users_messages_wait_for_room_and_signals_do_not(ends: tuple[End, End]) 
     first, second = ends
     waited: list[Once] = []
 
-    def wait(space: Once) -> bool:
+    def wait(space: Once, asking: bool) -> bool:
+        assert not asking
         waited.append(space)
         if len(waited) > 1:
             turns(first, second, until=lambda: space.done)
@@ -229,7 +230,7 @@ def test_users_messages_wait_for_room_and_signals_do_not(ends: tuple[End, End]) 
 
 def test_a_lost_peer_frees_who_waits_for_room(ends: tuple[End, End]) -> None:
     first, _ = ends
-    first.links.wait = lambda space: first.links.lost(2, "worker lost") or space.done  # type: ignore[func-returns-value]
+    first.links.wait = lambda space, _asking: first.links.lost(2, "worker lost") or space.done  # type: ignore[func-returns-value]
     for _ in range(LIMIT // (1 << 20) + 2):
         first.post(2, b"x" * (1 << 20), SIGNAL)
     first.post(2, "last")

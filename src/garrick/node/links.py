@@ -26,7 +26,7 @@ from garrick.node.reactor import Reactor
 from garrick.node.rundir import RunDir
 from garrick.runtime.once import Once
 from garrick.wire.codec import PROTOCOL, refuse_large
-from garrick.wire.envelope import MAX_LENGTH, MESSAGE, Raw, encode
+from garrick.wire.envelope import MAX_LENGTH, MESSAGE, SENDER_IS_REPLY, Raw, encode
 from garrick.wire.parcel import LARGE, pack, weight
 
 FLUSH_AT: Final = 64 * 1024
@@ -35,6 +35,7 @@ DIRECT: Final = 4
 """Envelopes that are written by their senders while the poller sleeps, before it is woken up to do that."""
 MAX_BODY: Final = MAX_LENGTH - 64 * 1024
 """Longest body that is sent in one piece; the rest is for the header."""
+_FLAGS_AT: Final = 5
 _LOOK: Final = refuse_large(LARGE)
 """Called for buffers only (NumPy arrays and the like), so that messages without any pay next to nothing."""
 
@@ -79,8 +80,8 @@ class Links:
         """Gets each envelope that can't be sent, with the reason; any thread."""
         self.broken: Callable[[int], None] = _ignore
         """Told on the reactor's thread when a process closed a connection that we had to it."""
-        self.wait: Callable[[Once], bool] | None = None
-        """Waits for room on the way to a process: False when it took too long. Only called for messages of users."""
+        self.wait: Callable[[Once, bool], bool] | None = None
+        """``wait(room on the way to a process, whether it is for an ask)``: False when it took too long. Only for users' messages."""
         self._reactor = reactor
         self._rundir = rundir
         self._bodies = bodies
@@ -172,7 +173,7 @@ class Links:
                 self.undeliverable(data, self.losses.get(number, "stopped"))
                 return
         if link.size > LIMIT and kind == MESSAGE and self.wait is not None:
-            self._wait_for_room(link, number, self.wait)
+            self._wait_for_room(link, number, self.wait, asking=bool(data[_FLAGS_AT] & SENDER_IS_REPLY))
         with link.lock:
             link.chunks.append(data)
             link.size = size = link.size + weight(data)
@@ -214,11 +215,11 @@ class Links:
                 self._links[number] = link
             return link
 
-    def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Once], bool]) -> None:
+    def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Once, bool], bool], *, asking: bool) -> None:
         if _on_event_loop():
             return  # it would stall all async actors of the process; they have `offer`
         while (space := link.space()) is not None:
-            if not wait(space):
+            if not wait(space, asking):
                 raise BackPressure(
                     f"process {number} of {self.system} does not keep up: more than {LIMIT >> 20} MB wait for it",
                     hint="send less at once, or wait for answers (ask) now and then",

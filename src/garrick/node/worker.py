@@ -46,7 +46,7 @@ FLUSH_SECONDS = 2.0
 LAST_SECONDS = 0.5
 """The same for the dead letters that its very end has made."""
 ROOM_SECONDS = 30.0
-"""How long a program's send waits for room on the way to a process that does not keep up."""
+"""How long the send of a program, or of an ask, waits for room on the way to a process that does not keep up."""
 
 
 class Process:
@@ -90,9 +90,10 @@ class Process:
         self.numbers = Numbers(self.runtime)
         self.scheduler: Any = None
 
-    def _wait_for_room(self, space: Once) -> bool:
-        # An actor has nobody to tell, and its thread is all that waits; the way opens again, or its peer is lost.
-        deadline = None if self.runtime.hosts_actors else self.runtime.clock.now() + ROOM_SECONDS
+    def _wait_for_room(self, space: Once, asking: bool) -> bool:
+        # An actor has nobody to tell, and its thread is all that waits; the way opens again, or its peer is lost. Asks end in time.
+        patient = self.runtime.hosts_actors and not asking
+        deadline = None if patient else self.runtime.clock.now() + ROOM_SECONDS
         return self.runtime.scheduler.wait(space, deadline)
 
     def flushed(self, seconds: float) -> bool:
