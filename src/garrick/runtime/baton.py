@@ -370,12 +370,23 @@ class Baton:
         tenure.depth += 1
         lost = runtime.run_message(target, found)
         tenure.depth -= 1
-        tenure.envelope = saved  # also when it is lost: the monitor looks at another tenure then, the log at this one
         if not lost:
-            outer.busy = False
-            if not outer.queue and not outer.pinned:
-                outer.queue = None
+            self._resume(tenure, saved)
+        else:
+            tenure.envelope = saved  # the monitor looks at another tenure now, the log at this one
+            if not ready.done:
+                # The outer step goes on without the baton, like the inner one before it.
+                me = threading.get_ident()
+                self._detached[me] = _Detached(outer, me, time.monotonic(), thread_cpu(me))
         return bool(ready.done)
+
+    def _resume(self, tenure: Tenure, saved: Any) -> None:
+        # Free the actor first: once the step can be seen, the monitor may take the baton, and we must not touch anything any more.
+        outer = saved[0]
+        outer.busy = False
+        if not outer.queue and not outer.pinned:
+            outer.queue = None
+        tenure.envelope = saved
 
     # --- the monitor -------------------------------------------------------------------------------------------------------------
 
