@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -108,6 +109,7 @@ class Conductor:
         self._since = 0
         self._idle_naps = 0
         self._napper: Player | None = None
+        self._maker = threading.current_thread()
         self._quiet = threading.Semaphore(0)
         self._known: dict[CodeType, bool] = {}
 
@@ -132,7 +134,7 @@ class Conductor:
         """End the threads that are left."""
         self.closing = True
         for player in self.players:
-            if player.is_alive():
+            if player.turn.locked():
                 player.turn.release()
         for player in self.players:
             player.join(PATIENCE)
@@ -145,9 +147,9 @@ class Conductor:
 
     def step(self) -> None:
         """A place where the turn may change."""
-        me = threading.current_thread()
-        if me is not self.current:
-            return  # a thread that is being closed
+        me = self._me()
+        if me is None or me is not self.current:
+            return
         self.current.napping = False
         if self.current is not self._napper:
             self._idle_naps = 0  # somebody else went on meanwhile
@@ -168,17 +170,18 @@ class Conductor:
         """Go on when ``ready()``; others have their turn meanwhile."""
         me = self._me()
         if me is None or ready():
-            return
+            return  # the test itself, which never blocks here
         me.blocked = ready
         self._pass_on(me)
         if self.closing:
             raise Abandoned
         me.blocked = None
 
-    def nap(self, _seconds: float = 0.0) -> None:
+    def nap(self, seconds: float = 0.0) -> None:
         """Let others go on, if they can."""
         me = self._me()
         if me is None:
+            time.sleep(seconds)
             return
         if me.naps > 0:
             me.naps -= 1
@@ -193,7 +196,16 @@ class Conductor:
 
     def _me(self) -> Player | None:
         me = threading.current_thread()
-        return me if isinstance(me, Player) and me.conductor is self and not self.closing else None
+        if not isinstance(me, Player) or me.conductor is not self:
+            return None
+        if self.closing:
+            raise Abandoned  # again and again: code under test may catch what a handler raises
+        return me
+
+    def mine(self) -> bool:
+        """Whether the calling thread belongs to this run: a player, or who made the conductor."""
+        me = threading.current_thread()
+        return me is self._maker or (isinstance(me, Player) and me.conductor is self)
 
     def _named(self, name: str) -> Player | None:
         return next((p for p in self.players if p.name == name and not p.over), None)
