@@ -28,7 +28,7 @@ from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
 from garrick.runtime import reports, supervise
 from garrick.runtime.cell import ENDED, Cell
-from garrick.runtime.classes import CPU, INLINE, ClassProfile
+from garrick.runtime.classes import CPU, INLINE, WAITING_SHARE, ClassProfile
 from garrick.runtime.cpu_lane import CpuLane, thread_cpu
 from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
 from garrick.runtime.runtime import BACKLOG, Runtime
@@ -45,6 +45,8 @@ QUIET_LOOKS = 20
 """After so many looks at an idle holder the monitor sleeps until the holder wakes it."""
 SERVICE_EVERY = 64
 """Messages between two looks at timers and links."""
+LEARN_AFTER = 0.005
+"""Seconds after which a step that was taken over and still waits shows that its class waits."""
 SLOW_HANDLER = 1.0
 """Seconds after which a blocked handler is reported with its stack."""
 LOOK_AT_LOOP = 0.5
@@ -70,13 +72,14 @@ class Tenure:
 class _Detached:
     """A step that goes on without the baton."""
 
-    __slots__ = ("cell", "cpu", "reported", "since", "thread")
+    __slots__ = ("cell", "cpu", "learnt", "reported", "since", "thread")
 
     def __init__(self, cell: Cell, thread: int, since: float, cpu: float) -> None:
         self.cell = cell
         self.thread = thread
         self.since = since
         self.cpu = cpu
+        self.learnt = False
         self.reported = False
 
 
@@ -401,7 +404,7 @@ class Baton:
             if hand_overs != self.hand_overs:
                 hand_overs, fast = self.hand_overs, FAST_LOOKS
             if self._detached:
-                self._report_slow()
+                self._look_at_detached()
             if self._burners.active:
                 self._look_at_burners()
             if runtime.async_lane is not None:
@@ -426,6 +429,15 @@ class Baton:
         if envelope is None or envelope is not seen:
             return envelope, False
         return None, self._take(tenure, envelope)
+
+    def _learn(self, record: _Detached, now: float) -> None:
+        # Not only when it returns: of a thousand handlers that block for a minute, each would get a thread from the baton.
+        record.learnt = True
+        cell = record.cell
+        wall, cpu = now - record.since, thread_cpu(record.thread) - record.cpu
+        if cpu < WAITING_SHARE * wall and not cell.waits and cell.executor is None and cell.state != ENDED:
+            if self._profile(cell).detached(wall, cpu):
+                self.runtime.post(self._mode_changed, cell.spec.actor_class)
 
     def _look_at_burners(self) -> None:
         waiting = self._burners.look()
@@ -456,9 +468,11 @@ class Baton:
             self._monitor_wake.wait(LOOK_AT_LOOP if lane is not None and lane.active else None)
         self._monitor_asleep = False
 
-    def _report_slow(self) -> None:
+    def _look_at_detached(self) -> None:
         now = time.monotonic()
         for record in list(self._detached.values()):
+            if not record.learnt and now - record.since >= LEARN_AFTER:
+                self._learn(record, now)
             if record.reported or now - record.since < self.slow_handler or record.cell.waits:
                 continue
             record.reported = True

@@ -12,6 +12,11 @@ from typing import Any
 
 from garrick.observe.here import HERE
 
+THREADS = 512
+"""How many handlers of one process may block at a time; the steps of further ones wait their turn, first come first served."""
+SPARE = 64
+"""Idle threads that are kept for the next burst."""
+
 Job = Callable[[], None]
 StepEnded = Callable[[Any, float], None]
 """Told the cell and the wall time, in seconds, of a step that an executor has run."""
@@ -24,7 +29,7 @@ class Pool:
     find a thread. Jobs must not raise.
     """
 
-    def __init__(self, name: str, limit: int = 512) -> None:
+    def __init__(self, name: str, limit: int = THREADS) -> None:
         self.name = name
         self.limit = limit
         self._lock = threading.Lock()
@@ -53,7 +58,13 @@ class Pool:
                 self._new(job)
 
     def exempt(self, change: int) -> None:
-        """A thread begins (+1) or ends (-1) to wait for an answer: it does not count, or the pool would deadlock."""
+        """This thread begins (+1) or ends (-1) to wait for an answer: it does not count, or the pool would deadlock.
+
+        Threads that are not the pool's (the program's own) count neither way.
+        """
+        thread = threading.current_thread()
+        if not isinstance(thread, _Thread) or thread._pool is not self:
+            return
         with self._lock:
             self._exempt += change
             if change > 0 and self._waiting and not self._idle:
@@ -83,7 +94,7 @@ class Pool:
         with self._lock:
             if self._waiting:
                 thread.give(self._waiting.popleft())
-            elif self._closed:
+            elif self._closed or len(self._idle) >= SPARE:
                 self._threads.discard(thread)
                 return False
             else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from garrick.runtime.pool import OwnThread, Pool
+from garrick.runtime.pool import SPARE, OwnThread, Pool
 
 pytestmark = pytest.mark.concurrency
 
@@ -73,17 +74,50 @@ def test_submit_now_knows_no_limit(pool: Pool) -> None:
 
 
 def test_threads_that_wait_for_an_answer_do_not_count(pool: Pool) -> None:
+    began, answer = threading.Semaphore(0), threading.Event()
+
+    def asks() -> None:
+        pool.exempt(+1)
+        began.release()
+        assert answer.wait(WAIT)
+        pool.exempt(-1)
+
+    for _ in range(2):
+        pool.submit(asks)
+    assert began.acquire(timeout=WAIT)
+    assert began.acquire(timeout=WAIT)
+    pool.submit(answer.set)  # what both wait for
+    assert answer.wait(WAIT)
+
+
+def test_a_thread_of_the_program_that_waits_makes_no_room(pool: Pool) -> None:
     blocking = [Blocks() for _ in range(2)]
     for job in blocking:
         pool.submit(job)
         assert job.began.wait(WAIT)
     ran = threading.Event()
     pool.submit(ran.set)
-    pool.exempt(+1)  # one of the two begins to wait for the third
-    assert ran.wait(WAIT)
+    pool.exempt(+1)
+    assert not ran.wait(0.05)
     pool.exempt(-1)
     for job in blocking:
         job.go.set()
+    assert ran.wait(WAIT)
+
+
+def test_after_a_burst_few_threads_stay() -> None:
+    pool = Pool("test-burst")
+    blocking = [Blocks() for _ in range(SPARE + 20)]
+    for job in blocking:
+        pool.submit(job)
+        assert job.began.wait(WAIT)
+    for job in blocking:
+        job.go.set()
+    deadline = time.monotonic() + WAIT
+    while len(pool._threads) > SPARE and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(pool._threads) == SPARE
+    assert pool.close(WAIT) == []
 
 
 def test_close_names_the_threads_that_are_still_in_user_code() -> None:
