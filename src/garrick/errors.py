@@ -68,7 +68,7 @@ class AskTimeout(AskError, TimeoutError):
     """No answer came in time. The request may have been handled or may still be."""
 
     code = "GAR-1001"
-    usual_hint = "`garrick status` shows what the actor does and how much waits; give timeout= what the work needs"
+    usual_hint = "`garrick actor why` says what the actor does and waits for; give timeout= what the work needs"
 
 
 class ActorGone(AskError):

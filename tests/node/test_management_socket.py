@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from garrick.errors import InvalidArgument, ManagementError, NoSuchSystem
 from garrick.observe.client import request
 from garrick.observe.management import MAX_REQUEST, SOCKET, decode_request, is_plain, plain
-from garrick.observe.server import ManagementServer
+from garrick.observe.server import ManagementServer, Peer
 
 
 def with_server(folder: Path, test: Callable[[ManagementServer], Awaitable[None]]) -> None:
@@ -73,6 +74,43 @@ def test_only_the_user_may_connect(tmp_path: Path) -> None:
         assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
 
     with_server(tmp_path, test)
+
+
+def test_somebody_else_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(_: ManagementServer) -> None:
+        monkeypatch.setattr("garrick.observe.server._peer_of", lambda _writer: Peer(pid=1, uid=os.getuid() + 1))
+        reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET)
+        with contextlib.suppress(ConnectionError):
+            writer.write(b'{"method": "status"}\n')
+            assert await reader.read() == b""
+        await close(writer)
+
+    with_server(tmp_path, test)
+
+
+def test_changes_are_in_the_audit_log_before_they_happen_and_without_messages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def change(_: dict[str, Any]) -> Any:
+        (record,) = [r for r in caplog.records if r.name == "garrick.audit"]
+        return record.getMessage()
+
+    async def look(_: dict[str, Any]) -> Any:
+        return None
+
+    async def run() -> None:
+        server = ManagementServer(tmp_path / SOCKET, {"look": look}, {"change": change})
+        await server.start()
+        try:
+            await asyncio.to_thread(request, tmp_path, "look", {})
+            params = {"address": "s@1/1/1.5", "message": "secret"}
+            logged = await asyncio.to_thread(request, tmp_path, "change", params)
+        finally:
+            await server.close()
+        assert logged == f"change address='s@1/1/1.5' by user {os.getuid()}, process {os.getpid()}"
+
+    with caplog.at_level("INFO", "garrick.audit"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize(

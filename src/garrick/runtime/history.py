@@ -2,7 +2,8 @@
 
 Owns the bounded memories that ``garrick actor`` and ``garrick deadletter`` explain absence from. Must not decide anything: nothing in
 the runtime depends on what is remembered. Invariants: every memory is bounded; actors that ended by themselves never push out those
-that failed; nothing is formatted before somebody asks.
+that failed; nothing is formatted before somebody asks; no actor that ended, and nothing of it, is kept alive (an `Address` knows its
+cell, so its parts are kept instead).
 """
 
 from __future__ import annotations
@@ -31,12 +32,22 @@ class Ended(NamedTuple):
     """How an actor ended; ``at`` in seconds of the runtime's clock."""
 
     at: float
-    address: Address[Any]
+    place: tuple[str, int, int]
     actor_class: Any
     name: str | None
-    parent: Address[Any]
+    above: tuple[str, int, int]
     reason: str
     detail: str
+
+    @property
+    def address(self) -> Address[Any]:
+        """Of the actor."""
+        return Address(*self.place)
+
+    @property
+    def parent(self) -> Address[Any]:
+        """Of its parent."""
+        return Address(*self.above)
 
 
 class Failure(NamedTuple):
@@ -74,8 +85,18 @@ class History:
     def ended(self, cell: Cell, at: float, reason: str, detail: str) -> None:
         """The actor has ended."""
         memory = self.stopped if reason == "stopped" else self.lost
-        spec = cell.spec
-        memory.append(Ended(at, cell.address, spec.actor_class, spec.name, cell.parent, reason, detail))
+        spec, address, parent = cell.spec, cell.address, cell.parent
+        memory.append(
+            Ended(
+                at,
+                (address.system, address.process, address.serial),
+                spec.actor_class,
+                spec.name,
+                (parent.system, parent.process, parent.serial),
+                reason,
+                detail,
+            )
+        )
 
     def failed(self, cell: Cell, at: float, message: str, error: BaseException) -> None:
         """User code of the actor raised. Neither the error nor what its frames hold is kept alive."""
@@ -94,7 +115,7 @@ class History:
 
     def find_ended(self, serial: int) -> Ended | None:
         """How the actor with this serial ended, if that is remembered."""
-        return next((ended for ended in self.all_ended() if ended.address.serial == serial), None)
+        return next((ended for ended in self.all_ended() if ended.place[2] == serial), None)
 
     def failures_of(self, serial: int, limit: int) -> list[Failure]:
         """The newest failures of one actor, the newest last."""

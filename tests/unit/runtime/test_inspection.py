@@ -19,6 +19,9 @@ from garrick.runtime.status import status
 
 
 class Idle(Actor):
+    def __init__(self, held: Any = None) -> None:
+        self.held = held
+
     def receive(self, message: Any, sender: Any) -> None:
         if isinstance(message, list):
             raise RuntimeError("fails with what its frame holds")  # noqa: TRY004
@@ -88,7 +91,11 @@ def test_what_is_remembered_is_bounded_and_keeps_no_object_alive(system: ActorSy
 
     runtime, history = system._runtime, system._runtime.history
     held = Held()
-    gone = weakref.ref(held)
+    gone, argument = weakref.ref(held), Held()
+    gone_too = weakref.ref(argument)
+    stopped = system.spawn(Idle, argument)
+    system.stop_actor(stopped)
+    del stopped, argument
     idle = system.spawn(Idle)
     system.send(idle, held)
     until(lambda: bool(history.failures))
@@ -107,4 +114,4 @@ def test_what_is_remembered_is_bounded_and_keeps_no_object_alive(system: ActorSy
         LETTERS_KEPT,
     )
     assert [ended.reason for ended in history.lost] == ["failed"]
-    until(lambda: gc.collect() >= 0 and gone() is None)
+    until(lambda: gc.collect() >= 0 and gone() is None and gone_too() is None)

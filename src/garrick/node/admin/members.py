@@ -67,7 +67,9 @@ class TopLevel:
     def ended(self, address: Address[Any], reason: str, detail: str, name: str | None, at: float) -> None:
         """The actor has ended."""
         self.alive.pop(address, None)
-        self.tombstones.append(Tombstone(address, reason, detail, name, at))
+        # A copy: in base `local` the address knows the cell, and so all that the actor held.
+        copy: Address[Any] = Address(address.system, address.process, address.serial)
+        self.tombstones.append(Tombstone(copy, reason, detail, name, at))
 
     def lost(
         self,
