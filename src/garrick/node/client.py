@@ -17,6 +17,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ from garrick.wire.envelope import SIGNAL
 
 log = logging.getLogger("garrick.node")
 
+ENDED_SECONDS: Final = 1.0
+"""How long an admin that does not answer is waited for, to say whether it has ended."""
 START_SECONDS: Final = 20.0
 """How long the admin may take to answer; it needs a fraction of a second unless the machine is overloaded."""
 END_MARGIN: Final = 5.0
@@ -397,8 +400,11 @@ def _first_session(rundir: RunDir, admin: subprocess.Popen[bytes], owner: bool) 
     try:
         return _Session.begin(rundir, owner=owner)
     except NoSuchSystem as error:
-        status = admin.poll()
-        ended = f"its admin ended with status {status}" if status is not None else str(error)
+        ended = str(error)
+        if admin.returncode is None:  # else it is detached, and nobody can know its status
+            with suppress(subprocess.TimeoutExpired):
+                # Its socket is closed a moment before it can be reaped.
+                ended = f"its admin ended with status {admin.wait(ENDED_SECONDS)}"
         raise SystemStartFailed(
             f"the system {rundir.name!r} did not come up: {ended}", hint="what the admin printed on stderr says why"
         ) from error
