@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +38,7 @@ def test_threads_of_a_web_server_ask_in_parallel(base: str) -> None:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         with ThreadingHTTPServer(("127.0.0.1", 0), View) as server:
@@ -83,3 +87,46 @@ def test_a_spawned_child_of_multiprocessing_has_a_system_of_its_own(base: str) -
     assert answers.get() == 42
     answers.close()
     process.close()
+
+
+SUITE = """
+import pytest
+from garrick import ActorSystem
+from tests.node.embedding import Doubler
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("base", ["local", "multiprocess"])
+def test_doubler(base, number):
+    with ActorSystem(base, **({"workers": 1} if base == "multiprocess" else {})) as system:
+        assert system.ask(system.spawn(Doubler), number) == 2 * number
+"""
+
+
+@pytest.mark.processes
+def test_a_suite_under_xdist(tmp_path: Path) -> None:
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    root = Path(__file__).parents[2]
+    found = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": found},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "16 passed" in run.stdout

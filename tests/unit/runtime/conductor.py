@@ -150,21 +150,21 @@ class Conductor:
         me = self._me()
         if me is None or me is not self.current:
             return
-        self.current.napping = False
-        if self.current is not self._napper:
+        me.napping = False
+        if me is not self._napper:
             self._idle_naps = 0  # somebody else went on meanwhile
         self.outcome.steps += 1
         self._since += 1
         if self.plan:
             switch = self.plan[0]
-            if switch.leaver == self.current.name and self._since > switch.after:
+            if switch.leaver == me.name and self._since > switch.after:
                 self.plan.pop(0)
                 follower = self._named(switch.follower)
-                if follower is not None and follower is not self.current and _ready(follower):
+                if follower is not None and follower is not me and _ready(follower):
                     self.outcome.used += 1
                     self._since = 0
                     follower.naps = switch.naps
-                    self._hand(self.current, follower)
+                    self._hand(me, follower)
 
     def block(self, ready: Callable[[], bool]) -> None:
         """Go on when ``ready()``; others have their turn meanwhile."""

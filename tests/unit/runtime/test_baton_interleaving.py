@@ -72,14 +72,13 @@ class Stage:
         self.conductor = conductor
         self.woken = conductor_module.Event(conductor)
         ids = iter(range(1, 99))
-        self.runtime = Runtime(
-            system="s@0",
-            number=1,
-            clock=SimpleNamespace(now=lambda: 0.0, wall=lambda: 0.0),
-            random=SimpleNamespace(stream=random.Random),
-            outbound=SimpleNamespace(post=lambda *_: None),
-            placement=lambda *_: ("s@0", 1),
-        )
+        ports: dict[str, Any] = {
+            "clock": SimpleNamespace(now=lambda: 0.0, wall=lambda: 0.0),
+            "random": SimpleNamespace(stream=random.Random),
+            "outbound": SimpleNamespace(post=lambda *_: None),
+            "placement": lambda *_: ("s@0", 1),
+        }
+        self.runtime = Runtime(system="s@0", number=1, **ports)
         lane = Lane()
         lane.stage = self
         self.runtime.lane = lane

@@ -38,7 +38,8 @@ class Quick(Actor):
 
 
 def test_thousands_of_blocked_handlers_share_a_bounded_number_of_threads() -> None:
-    gate, turns = threading.Event(), []  # type: tuple[threading.Event, list[int]]
+    gate = threading.Event()
+    turns: list[int] = []
     with ActorSystem("local") as system:
         scheduler = system._runtime.scheduler
         assert isinstance(scheduler, Baton)
