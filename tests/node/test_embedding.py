@@ -38,7 +38,7 @@ def test_threads_of_a_web_server_ask_in_parallel(base: str) -> None:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name in the base class)
                 pass
 
         with ThreadingHTTPServer(("127.0.0.1", 0), View) as server:
