@@ -30,8 +30,9 @@ help:  ## what there is
 demo: $(VENV)/.ready-run  ## the reference application: hosts, customers' servers, one crash (a minute)
 	$(BIN)/garrick demo
 
+# Two tests at a time: most of them wait for processes. More would be too many for those that need a core to themselves.
 test: $(VENV)/.ready-test  ## the fast suite; ARGS='-k name' for a part of it
-	$(BIN)/python -m pytest -m 'not soak' $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m 'not soak' $(ARGS)
 
 REPEAT ?= 1000
 soak: $(VENV)/.ready-test  ## the long campaigns, and the tests of concurrency REPEAT=1000 times (hours)

@@ -62,6 +62,13 @@ class Family:
             got[label].append(what[0] if len(what) == 1 else tuple(what))
         assert got == expected
 
+    def next(self, seconds: float) -> Any:
+        """What is told next; None if nobody tells anything for so long."""
+        try:
+            return self.inbox.receive(seconds)
+        except TimeoutError:
+            return None
+
     def nothing_more(self) -> None:
         """Nobody tells anything else."""
         with pytest.raises(TimeoutError):

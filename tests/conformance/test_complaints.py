@@ -100,6 +100,7 @@ def test_whatever_kills_a_worker_watchers_elsewhere_hear_of_it(system: ActorSyst
     until(lambda: len({system.ask(system.spawn(Victim), Pid()) for _ in range(4)}) == 2, 10)
 
 
+@pytest.mark.over("local")  # between processes: tests/node/test_pressure.py
 def test_names_and_actors_that_have_ended_leave_nothing_behind(system: ActorSystem) -> None:
     churner = system.spawn(Churner)
     where = [system.spawn(Victim) for _ in range(2)]
