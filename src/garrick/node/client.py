@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -159,6 +160,9 @@ class ClientNode:
                 self._abandoned = [*self._abandoned, f"the admin process {self.admin_pid} did not end and was killed"]
                 if self._admin_process is not None:
                     self._admin_process.kill()  # and the kernel kills all others
+            _await_exit(
+                self.admin_pid, END_MARGIN, reap=self._admin_process is None or self._admin_process.returncode == 0
+            )
         return self._abandoned
 
     def _close(self) -> None:
@@ -394,6 +398,24 @@ def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
     if config.detached:
         process.returncode = 0  # nobody waits for it; an exit of this program must not complain
     return process
+
+
+def _await_exit(pid: int, seconds: float, *, reap: bool) -> None:
+    """Wait until a process that has said that it ends has ended; whoever looks then finds no trace of it."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (OSError, AttributeError):  # it has ended; or this is no Linux
+        descriptor = -1
+    if descriptor >= 0:
+        try:
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll(seconds * 1000)
+        finally:
+            os.close(descriptor)
+    if reap:  # a detached one may be our child all the same
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _first_session(rundir: RunDir, admin: subprocess.Popen[bytes], owner: bool) -> _Session:

@@ -130,9 +130,14 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     process.links.broken = _end_with_admin
     runtime = process.runtime
     ended = threading.Event()
-    runtime.on_shutdown = ended.set
+
+    def end() -> None:
+        runtime.ending = True  # dead letters are no news from now on
+        ended.set()
+
+    runtime.on_shutdown = end
     if role == "dedicated":
-        runtime.on_empty = ended.set  # it is there for one actor and those that it spawns beside itself
+        runtime.on_empty = runtime.on_shutdown  # it is there for one actor and those that it spawns beside itself
         signal.signal(signal.SIGTERM, lambda _signum, _frame: runtime.post(process_signals.shutdown, runtime))
         solo = Solo(runtime, process.poller)
         threading.excepthook = _crash_with(lambda: True)
