@@ -34,6 +34,8 @@ class Actor:
     With ``class X(Actor, reentrant=True)`` the next message begins while an async handler awaits; subclasses inherit it.
     """
 
+    slow_handler: ClassVar[float | None] = 1.0
+    """Seconds after which a handler of the class that still runs is reported in the log with its stack; None: never."""
     _cell: Any
     _reentrant: ClassVar[bool] = False
     _handlers: ClassVar[HandlerTable] = HandlerTable(object)

@@ -9,14 +9,17 @@ it is free.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
+from garrick.runtime import slow
 from garrick.runtime.baton import SERVICE_EVERY, Tenure, _block
 from garrick.runtime.pool import OwnThread, Pool
 from garrick.runtime.signals import Inspect, StatusWanted, SubscribeDeadLetters
+from garrick.runtime.slow import Running
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -40,6 +43,9 @@ class Solo:
         self._gate = threading.Lock()
         """Open when the holder has been woken."""
         self._gate.acquire()
+        self._seen: Any = None
+        """The step of the main thread at the last look; a reference, so that no other can have its identity."""
+        self._step: Running | None = None
         self._links = threading.Thread(target=self._serve_links, name=f"{name}-links", daemon=True)
 
     # --- Scheduler -----------------------------------------------------------------------------------------------------
@@ -168,3 +174,16 @@ class Solo:
     def _serve_links(self) -> None:
         while not self._stopping:
             self.poller.poll(None)
+            self._look()  # the admin's pings see to it that it comes to this
+
+    def _look(self) -> None:
+        """Tell of handlers that run for too long, on the main thread or on that of an actor."""
+        now = time.monotonic()
+        tenure = self.runtime.tenure
+        envelope = tenure.envelope
+        if envelope is None:
+            self._seen = self._step = None
+        elif envelope is not self._seen:
+            self._seen, self._step = envelope, Running(envelope[0], tenure.thread, now)
+        running = list(self.runtime.running.values())
+        slow.look(running if self._step is None else [self._step, *running], now)

@@ -19,6 +19,7 @@ from garrick.address import ReplyAddress
 from garrick.observe import here
 from garrick.observe.here import OWNER
 from garrick.runtime import reports, supervise
+from garrick.runtime.slow import limit
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
@@ -67,12 +68,11 @@ class AsyncLane:
         """Whether a coroutine is under way."""
         return bool(self._tasks or self._due)
 
-    def stalled(self, now: float, limit: float) -> tuple[int, Cell | None] | None:
-        """The monitor's: has the loop not turned for ``limit`` seconds? Then, once, its thread and whose handler blocks it.
+    def stalled(self, now: float) -> tuple[int, Cell | None, float] | None:
+        """The monitor's: has the loop not turned for too long? Then, once, its thread, whose handler blocks it, and for how long.
 
         Args:
             now: seconds of a monotonic clock.
-            limit: seconds.
         """
         asked_at = self._asked_at
         if asked_at is None:
@@ -85,11 +85,14 @@ class AsyncLane:
                 except RuntimeError:  # closed: the system is ending
                     self._asked_at = None
             return None
-        if self._told or now - asked_at < limit:
+        if self._told:
+            return None
+        task = asyncio.current_task(self.loop)
+        cell = self._tasks.get(task) if task is not None else None
+        if now - asked_at < limit(cell):
             return None
         self._told = True
-        task = asyncio.current_task(self.loop)
-        return self._ident, self._tasks.get(task) if task is not None else None
+        return self._ident, cell, now - asked_at
 
     def _turned(self) -> None:
         self._asked_at = None

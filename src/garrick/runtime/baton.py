@@ -16,17 +16,15 @@ What does not block pays two attribute stores and one load per message for all t
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
-import traceback
 from collections import deque
 from types import CoroutineType
 from typing import Any
 
 from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
-from garrick.runtime import reports, supervise
+from garrick.runtime import slow, supervise
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, WAITING_SHARE, ClassProfile
 from garrick.runtime.cpu_lane import CpuLane, thread_cpu
@@ -47,10 +45,10 @@ SERVICE_EVERY = 64
 """Messages between two looks at timers and links."""
 LEARN_AFTER = 0.005
 """Seconds after which a step that was taken over and still waits shows that its class waits."""
-SLOW_HANDLER = 1.0
-"""Seconds after which a blocked handler is reported with its stack."""
 LOOK_AT_LOOP = 0.5
-"""Seconds between two looks at an event loop that has work, while the holder sleeps."""
+"""Seconds between two looks at an event loop or executors that have work, while the holder sleeps."""
+LOOK_AT_EXECUTORS = 0.05
+"""Seconds between two looks at the steps that executors run."""
 INLINE_DEPTH = 20
 """How deep ``.result()`` runs the asked actor on the asker's stack."""
 
@@ -86,13 +84,12 @@ class _Detached:
 class Baton:
     """The scheduler of workers and of ``local`` systems."""
 
-    def __init__(
-        self, runtime: Runtime, poller: Poller, *, name: str = "garrick", slow_handler: float = SLOW_HANDLER
-    ) -> None:
+    def __init__(self, runtime: Runtime, poller: Poller, *, name: str = "garrick") -> None:
         self.runtime = runtime
         runtime.scheduler = self
         self.poller = poller
-        self.slow_handler = slow_handler
+        self._executors_next = 0.0
+        runtime.on_step = self._step_elsewhere
         self.pool = Pool(name)
         self.hand_overs = 0
         self._lock = threading.Lock()
@@ -262,6 +259,11 @@ class Baton:
             self._monitor_wake.set()
         return True
 
+    def _step_elsewhere(self) -> None:
+        # The thread has made its step known; a monitor that goes to sleep says so first and looks for steps then.
+        if self._monitor_asleep:
+            self._monitor_wake.set()
+
     # --- giving the baton away ------------------------------------------------------------------------------------------------
 
     def _take(self, tenure: Tenure, seen: Any) -> bool:
@@ -407,6 +409,8 @@ class Baton:
                 self._look_at_detached()
             if self._burners.active:
                 self._look_at_burners()
+            if runtime.running:
+                self._look_at_executors()
             if runtime.async_lane is not None:
                 self._look_at_loop()
             seen, taken = self._look(seen)
@@ -447,25 +451,18 @@ class Baton:
                 self.runtime.post(self._mode_changed, cell.spec.actor_class)
 
     def _look_at_loop(self) -> None:
-        stalled = self.runtime.async_lane.stalled(time.monotonic(), self.slow_handler)
+        stalled = self.runtime.async_lane.stalled(time.monotonic())
         if stalled is not None:
-            thread, cell = stalled
-            who = "the program's own code" if cell is None else f"{reports.class_name(cell)} {cell.address}"
-            log.warning(
-                "slow handler: %s has blocked the event loop for %.1f s; no async handler of this process goes on "
-                "(garrick explain GAR-2201). Where it is:\n%s",
-                who,
-                self.slow_handler,
-                _stack(thread),
-            )
+            slow.loop_stalled(*stalled)
 
     def _sleep(self) -> None:
         self._monitor_wake.clear()
         self._monitor_asleep = True
         if self.runtime.idle and not self._stopping:
             lane = self.runtime.async_lane
-            # The loop turns while the holder sleeps, so it is looked at now and then; nothing else can go wrong meanwhile.
-            self._monitor_wake.wait(LOOK_AT_LOOP if lane is not None and lane.active else None)
+            # The loop turns while the holder sleeps, and executors work, so they are looked at now and then.
+            busy = self.runtime.running or (lane is not None and lane.active)
+            self._monitor_wake.wait(LOOK_AT_LOOP if busy else None)
         self._monitor_asleep = False
 
     def _look_at_detached(self) -> None:
@@ -473,21 +470,13 @@ class Baton:
         for record in list(self._detached.values()):
             if not record.learnt and now - record.since >= LEARN_AFTER:
                 self._learn(record, now)
-            if record.reported or now - record.since < self.slow_handler or record.cell.waits:
-                continue
-            record.reported = True
-            log.warning(
-                "slow handler: %s %s has been running for %.1f s; other actors go on (garrick explain GAR-2201). Where it is:\n%s",
-                reports.class_name(record.cell),
-                record.cell.address,
-                now - record.since,
-                _stack(record.thread),
-            )
+        slow.look(list(self._detached.values()), now)
 
-
-def _stack(thread: int) -> str:
-    frame = sys._current_frames().get(thread)
-    return "".join(traceback.format_stack(frame)[-6:]) if frame is not None else "(no stack)"
+    def _look_at_executors(self) -> None:
+        now = time.monotonic()
+        if now >= self._executors_next:
+            self._executors_next = now + LOOK_AT_EXECUTORS
+            slow.look(list(self.runtime.running.values()), now)
 
 
 def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:

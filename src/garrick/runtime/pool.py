@@ -6,11 +6,13 @@ Threads are daemons, because a handler that never returns must not keep the prog
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from garrick.observe.here import HERE
+from garrick.runtime.slow import Running
 
 THREADS = 512
 """How many handlers of one process may block at a time; the steps of further ones wait their turn, first come first served."""
@@ -205,11 +207,15 @@ def run_step(cell: Any, call: Any, context: Any, done: Any, after: StepEnded | N
     result = None
     began = clock.now()
     HERE.step = (cell, call, context)
+    me = threading.get_ident()
+    runtime.running[me] = Running(cell, me, time.monotonic())
+    runtime.on_step()
     try:
         result = call(cell, context)
     except BaseException as raised:
         error = raised
     HERE.step = None
+    runtime.running.pop(me, None)
     if after is not None:
         after(cell, clock.now() - began)
     runtime.post(runtime.released, (cell, done, context, result, error))

@@ -42,6 +42,7 @@ from garrick.runtime.signals import (
     View,
     Watch,
 )
+from garrick.runtime.slow import Running
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
@@ -137,6 +138,10 @@ class Runtime:
         """How to interrupt the handlers that run now and opted in, by the question (`garrick.cancellation`)."""
         self.abandoned = False
         """Whether nobody will answer any more."""
+        self.running: dict[int, Running] = {}
+        """Steps that executors run now, by thread."""
+        self.on_step: Callable[[], None] = lambda: None
+        """Called by a thread that has made such a step known."""
         self.swollen: set[Cell] = set()
         """Actors whose overlong queue has been reported."""
         self.timers = TimerHeap()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from garrick import Actor, ActorSystem, on
-from garrick.runtime.baton import Baton
+from garrick import Actor, ActorSystem, Address, on
+from garrick.runtime.cpu_lane import CpuLane
+from garrick.runtime.pool import PoolExecutor
 
 WAIT = 10.0
 
@@ -42,13 +46,12 @@ def heard() -> Iterator[Heard]:
 @pytest.fixture
 def system() -> Iterator[ActorSystem]:
     with ActorSystem("local") as system:
-        scheduler = system._runtime.scheduler
-        assert isinstance(scheduler, Baton)
-        scheduler.slow_handler = 0.05
         yield system
 
 
 class Blocks(Actor):
+    slow_handler = 0.05
+
     def __init__(self, event: threading.Event) -> None:
         self.event = event
 
@@ -58,6 +61,8 @@ class Blocks(Actor):
 
 
 class BlocksTheLoop(Actor):
+    slow_handler = 0.05
+
     def __init__(self, event: threading.Event) -> None:
         self.event = event
 
@@ -67,6 +72,8 @@ class BlocksTheLoop(Actor):
 
 
 class Awaits(Actor):
+    slow_handler = 0.5  # shorter, and a busy machine would be told of
+
     @on
     async def rest(self, message: float) -> float:
         await asyncio.sleep(message)
@@ -104,7 +111,113 @@ def test_the_next_block_of_the_loop_is_reported_again(system: ActorSystem, heard
 
 
 def test_a_handler_that_awaits_is_not_reported(system: ActorSystem, heard: Heard) -> None:
-    system._runtime.scheduler.slow_handler = 0.5  # type: ignore[attr-defined]  # shorter, and a busy machine would be told of
     actor = system.spawn(Awaits)
     assert system.ask(actor, 0.8, timeout=WAIT) == 0.8
     assert heard.reports == []
+
+
+def wait_for(heard: Heard, cls: type[Actor]) -> str:
+    assert heard.some.acquire(timeout=WAIT)
+    assert cls.__qualname__ in heard.reports[-1]
+    return heard.reports[-1]
+
+
+class Sleeps(Actor):
+    slow_handler = 0.2
+
+    @on
+    def sleep(self, seconds: float) -> str:
+        time.sleep(seconds)
+        return threading.current_thread().name
+
+
+def test_a_handler_on_the_pool_is_reported_too(system: ActorSystem, heard: Heard) -> None:
+    actor = system.spawn(Sleeps)
+    while "pool" not in where(system, actor):  # until it is known that the class waits
+        system.ask(actor, 0.02)
+    assert heard.reports == []
+    system.ask(actor, 0.9)
+    assert "time.sleep(seconds)" in wait_for(heard, Sleeps)
+    assert len(heard.reports) == 1
+
+
+def where(system: ActorSystem, actor: Address[Any]) -> str:
+    cell = actor._cell
+    assert cell is not None
+    return "pool" if isinstance(cell.executor, PoolExecutor) else "baton"
+
+
+class Burns(Actor):
+    slow_handler = 0.2
+
+    @on
+    def burn(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+
+
+def test_a_handler_on_the_cpu_lane_is_reported_too(system: ActorSystem, heard: Heard) -> None:
+    actor = system.spawn(Burns)
+    for _ in range(200):
+        if isinstance(actor._cell.executor, CpuLane):
+            break
+        system.ask(actor, 0.05)
+    else:
+        pytest.fail("the class is never known to burn")
+    known = len(heard.reports)
+    system.ask(actor, 0.8)
+    assert "in burn" in wait_for(heard, Burns)
+    assert len(heard.reports) == known + 1
+
+
+def test_a_handler_on_a_thread_of_its_own_is_reported_too(system: ActorSystem, heard: Heard) -> None:
+    actor = system.spawn(Sleeps, isolation="thread")
+    system.ask(actor, 0.9)
+    assert "time.sleep(seconds)" in wait_for(heard, Sleeps)
+    assert len(heard.reports) == 1
+
+
+class Patient(Actor):
+    slow_handler = None
+
+    @on
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Waits(Actor):
+    slow_handler = 0.05
+
+    def __init__(self, whom: Address[Any]) -> None:
+        self.whom = whom
+
+    @on
+    def wait(self, seconds: float) -> None:
+        self.ask(self.whom, seconds).result()
+
+
+def test_a_class_may_do_without(system: ActorSystem, heard: Heard) -> None:
+    for isolation in ("shared", "thread"):
+        patient = system.spawn(Patient, isolation=isolation)
+        # Nor is who waits for it told of.
+        system.ask(system.spawn(Waits, patient, isolation=isolation), 1.3)
+    assert heard.reports == []
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("isolation", ["shared", "thread", "process"])
+def test_handlers_in_other_processes(isolation: str, tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    logging_ = {
+        "version": 1,
+        "handlers": {"file": {"class": "logging.FileHandler", "filename": str(file)}},
+        "root": {"handlers": ["file"], "level": "WARNING"},
+    }
+    with ActorSystem(workers=1, logging=logging_) as system:
+        actor = system.spawn(Sleeps, isolation=isolation)
+        for _ in range(2):
+            system.ask(actor, 1.2)
+    text = file.read_text()
+    assert text.count("slow handler: Sleeps") == 2
+    assert text.count("time.sleep(seconds)") == 2
