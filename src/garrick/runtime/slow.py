@@ -42,7 +42,10 @@ class Running:
 def limit(cell: Any) -> float:
     """Seconds after which a handler of this actor is told; endless for classes that don't want it."""
     cls = type(cell.actor) if cell is not None and cell.actor is not None else Actor
-    return float("inf") if cls.slow_handler is None else cls.slow_handler
+    seconds: Any = cls.slow_handler
+    if isinstance(seconds, (int, float)):
+        return seconds
+    return float("inf") if seconds is None else Actor.slow_handler or 1.0  # a method of that name says nothing
 
 
 def look(steps: Iterable[Step], now: float) -> None:
