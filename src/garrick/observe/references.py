@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-COUNTER_BITS = 40
-"""As in `garrick.address`."""
+from garrick.address import COUNTER_BITS
+
 EXACT, AT_BORDER, PART = range(3)
 """How well a reference fits: the whole of it, whole components of it, or just its beginning or end."""
 _ADDRESS = re.compile(
