@@ -1,0 +1,42 @@
+"""Workloads whose actors live in two processes."""
+
+from __future__ import annotations
+
+from benchmarks.catalogue.model import Size, Workload
+
+WORKLOADS = (
+    Workload(
+        "ping-pong between processes",
+        "ping-pong",
+        "/s",
+        "messages: as local, the two actors in two processes; every hop is pickled",
+        {
+            "garrick-multiprocess": Size(20_000, 2_000),
+            "thespian-tcp": Size(2_000, 200),
+            "floor-socket": Size(20_000, 2_000),
+        },
+    ),
+    Workload(
+        "flood between processes",
+        "flood",
+        "/s",
+        "messages: as local, the two actors in two processes; every message is pickled by itself. Thespian sends "
+        "2,500 in batches of ten: that is where it is fastest (1,500/s one by one, 550/s all at once), and below "
+        "the 3,136 sends after which its rate limit begins",
+        {
+            "garrick-multiprocess": Size(200_000, 20_000, 1000),
+            "thespian-tcp": Size(2_500, 250, 10),
+            "floor-socket": Size(500_000, 50_000, 0),
+        },
+    ),
+    Workload(
+        "ask between processes",
+        "ask",
+        "/s",
+        "questions: the program asks an actor in another process, waits for the answer, checks it, asks again",
+        {
+            "garrick-multiprocess": Size(5_000, 500),
+            "thespian-tcp": Size(1_000, 100),
+        },
+    ),
+)
