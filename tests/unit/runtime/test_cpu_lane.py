@@ -84,6 +84,10 @@ class Cell:
         self.done: queue.Queue[Any] = queue.Queue()
         self.runtime = self
         self.clock = self
+        self.running: dict[int, Any] = {}
+
+    def on_step(self) -> None:
+        """Nobody looks."""
 
     def now(self) -> float:
         return 0.0

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -144,6 +144,11 @@ class FakeCell:
         class Runtime:
             clock = Clock
             released = "released"
+            running: ClassVar[dict[int, Any]] = {}
+
+            @staticmethod
+            def on_step() -> None:
+                """Nobody looks."""
 
             @staticmethod
             def post(_action: Any, argument: Any) -> None:
