@@ -6,12 +6,12 @@ exactly it; everything else is a message text. Each class carries a stable ``cod
 unchanged. Whoever raises gives a hint, or the class has a usual one. All errors survive pickling, because they cross processes.
 
 Code ranges: 1xxx messages and asks, 2xxx actors and placement, 3xxx systems and processes, 4xxx conventions and the engine,
-5xxx the program's own mistakes.
+5xxx the program's own mistakes, 6xxx simulation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 REPORTS: Final[Mapping[str, str]] = {
@@ -359,3 +359,45 @@ class NoDemo(GarrickError):
 
     code = "GAR-5003"
     usual_hint = "pip install garrick-provision"
+
+
+# --- 6xxx: simulation ------------------------------------------------------------------------------------------------
+
+
+class SimFailure(GarrickError, AssertionError):
+    """A check of a simulated world was violated.
+
+    Attributes:
+        check: the name of the check, the same in every run that fails alike.
+        kind: which sort of check (``always``, ``eventually``, ``leads to``, ``deadlock``, ``livelock``, ``leak``, ``dead letter``,
+            ``failure``, ``goal``, ...).
+        message: what was found, without the time and the step.
+        step: of the world's kernel at which it was found.
+        now: virtual seconds since the world began.
+        tail: the last things that happened, oldest first, as lines of text.
+    """
+
+    code = "GAR-6001"
+    usual_hint = "run the same seed again: it fails in the same way"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        check: str = "",
+        kind: str = "",
+        step: int = 0,
+        now: float = 0.0,
+        tail: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        where = f" (at {now:.6f} s, step {step})" if step else ""
+        super().__init__(f"{message}{where}", hint=hint)
+        self.message = message
+        self.check = check
+        self.kind = kind
+        self.step = step
+        self.now = now
+        self.tail = tuple(tail)
+        if self.tail:
+            self.add_note("what happened before:\n" + "\n".join(f"  {line}" for line in self.tail))
