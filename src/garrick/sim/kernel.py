@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from garrick.sim.choices import Choices
 from garrick.sim.clock import VirtualClock
 from garrick.sim.trace import Trace
 
@@ -55,9 +56,15 @@ class Due:
 
 
 class Kernel:
-    """See the module."""
+    """See the module.
 
-    def __init__(self) -> None:
+    Args:
+        choices: of the world; without one, those of seed 0.
+    """
+
+    def __init__(self, choices: Choices | None = None) -> None:
+        self.choices = choices or Choices()
+        """All that may go otherwise takes its value from here."""
         self.clock = VirtualClock()
         self.trace = Trace()
         self.steps = 0

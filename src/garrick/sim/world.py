@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from garrick.errors import InvalidArgument, SystemExists
+from garrick.sim.choices import Choices
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Kernel
 from garrick.sim.node import SimNode
@@ -33,11 +34,13 @@ class World:
 
     Args:
         seed: all randomness and all identifiers follow from it.
+        choices: what else may go otherwise, of the same seed; by default what the seed says.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, choices: Choices | None = None) -> None:
         self.seed = seed
-        self._kernel = Kernel()
+        self.choices = choices or Choices(seed)
+        self._kernel = Kernel(self.choices)
         self._crew = Crew(self._kernel)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
