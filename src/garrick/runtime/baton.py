@@ -18,7 +18,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections import deque
+from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
@@ -453,7 +455,7 @@ class Baton:
     def _look_at_loop(self) -> None:
         stalled = self.runtime.async_lane.stalled(time.monotonic())
         if stalled is not None:
-            slow.loop_stalled(*stalled)
+            self._tell(slow.loop_stalled, *stalled)
 
     def _sleep(self) -> None:
         self._monitor_wake.clear()
@@ -470,13 +472,22 @@ class Baton:
         for record in list(self._detached.values()):
             if not record.learnt and now - record.since >= LEARN_AFTER:
                 self._learn(record, now)
-        slow.look(list(self._detached.values()), now)
+        self._tell(slow.look, list(self._detached.values()), now)
 
     def _look_at_executors(self) -> None:
         now = time.monotonic()
         if now >= self._executors_next:
             self._executors_next = now + LOOK_AT_EXECUTORS
-            slow.look(list(self.runtime.running.values()), now)
+            self._tell(slow.look, list(self.runtime.running.values()), now)
+
+    @staticmethod
+    def _tell(report: Callable[..., None], *arguments: Any) -> None:
+        # Reports pass through code of the program (its filters and handlers of logs), which may raise anything; whatever it does must not
+        # end the monitor: without it, one handler that blocks would stop all.
+        try:
+            report(*arguments)
+        except Exception:
+            traceback.print_exc()
 
 
 def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:

@@ -75,6 +75,11 @@ class Flight:
         self._cancelled = False
 
     @property
+    def actor(self) -> Any:
+        """Whose handler it is."""
+        return self.cell.actor
+
+    @property
     def spec(self) -> Any:
         """Of the actor."""
         return self.cell.spec

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ class BlocksTheLoop(Actor):
         return self.event.wait(WAIT)
 
 
+class BlocksTheLoopAmongOthers(BlocksTheLoop, reentrant=True):
+    pass
+
+
 class Awaits(Actor):
     slow_handler = 0.5  # shorter, and a busy machine would be told of
 
@@ -80,7 +85,7 @@ class Awaits(Actor):
         return message
 
 
-@pytest.mark.parametrize("actor_class", [Blocks, BlocksTheLoop])
+@pytest.mark.parametrize("actor_class", [Blocks, BlocksTheLoop, BlocksTheLoopAmongOthers])
 def test_a_blocked_handler_is_reported_once_with_its_place(
     system: ActorSystem, heard: Heard, actor_class: type[Actor]
 ) -> None:
@@ -221,3 +226,37 @@ def test_handlers_in_other_processes(isolation: str, tmp_path: Path) -> None:
     text = file.read_text()
     assert text.count("slow handler: Sleeps") == 2
     assert text.count("time.sleep(seconds)") == 2
+
+
+def test_a_log_filter_that_raises_does_not_end_the_watch(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would take the baton from a handler that blocks any more."""
+
+    def raises(_record: logging.LogRecord) -> bool:
+        raise ValueError("a filter of the program's")
+
+    def prints() -> None:
+        told.append(traceback.format_exc())
+        printed.set()
+
+    told: list[str] = []
+    printed, event = threading.Event(), threading.Event()
+    monkeypatch.setattr(traceback, "print_exc", prints)
+    logger = logging.getLogger("garrick.runtime")
+    logger.addFilter(raises)
+    try:
+        with system.inbox() as inbox:
+            inbox.send(system.spawn(Blocks, event), "block")
+            assert printed.wait(WAIT)
+            logger.removeFilter(raises)
+            inbox.send(system.spawn(Sleeps), 0.3)  # a class that is not known to wait: the baton has to be taken
+            assert system.ask(system.spawn(Quick), "hello", timeout=WAIT) == "hello"
+            event.set()
+    finally:
+        logger.removeFilter(raises)
+    assert "a filter of the program's" in told[0]
+
+
+class Quick(Actor):
+    @on
+    def answer(self, message: str) -> str:
+        return message
