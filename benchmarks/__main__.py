@@ -61,7 +61,7 @@ def plan_for(chosen: argparse.Namespace) -> Plan:
     workloads = [
         workload
         for key, workload in WORKLOADS.items()
-        if chosen.only in key and contestants.intersection(workload.sizes)
+        if chosen.only in key and contestants.intersection(workload.sizes) and (workload.short or not chosen.short)
     ]
     return replace(base, workloads=workloads, rounds=chosen.rounds or base.rounds, contestants=contestants)
 

@@ -58,11 +58,22 @@ class Finding:
         return self.measured < self.recorded * self.floor
 
 
+SCALES: dict[Unit, float] = {"/s": 1, "ms": 1e3, "µs": 1e6, "bytes": 1, "MiB": 2**-20}
+"""How many of a unit make one second, or one byte: programs report nothing else."""
+
+
 def value_of(unit: Unit, operations: int, seconds: float) -> float:
-    """One run as a figure in its unit: operations per second, or milliseconds for one operation."""
+    """One run as a figure in its unit: operations per second, or the time for one operation."""
     if seconds <= 0 or operations <= 0:
         raise ValueError(f"a run takes time and does work, this one: {operations} operations in {seconds} s")
-    return operations / seconds if unit == "/s" else seconds * 1000 / operations
+    return operations / seconds if unit == "/s" else scaled(unit, seconds / operations)
+
+
+def scaled(unit: Unit, figure: float) -> float:
+    """A figure that the program has made itself, in seconds, bytes or per second, in the unit of its row."""
+    if figure <= 0:
+        raise ValueError(f"a figure is above nothing, this one: {figure}")
+    return figure * SCALES[unit]
 
 
 def summarise(values: Sequence[float]) -> Summary:
@@ -112,7 +123,9 @@ def missing(measured: Mapping[str, Mapping[str, float]], recorded: Mapping[str, 
     ]
 
 
-def keeps(budget: Budget, unit: Unit, own: float | None, against: float | None) -> tuple[bool, bool] | None:
+def keeps(
+    budget: Budget, unit: Unit, own: float | None, against: float | None, beside: float | None = None
+) -> tuple[bool, bool] | None:
     """Whether a budget's must and its aim are kept, or None without a figure.
 
     Args:
@@ -120,11 +133,14 @@ def keeps(budget: Budget, unit: Unit, own: float | None, against: float | None) 
         unit: The workload's unit; a time has to stay below, a rate and a ratio have to reach.
         own: Garrick's median.
         against: Garrick's ratio to the budget's contestant.
+        beside: Garrick's median in the budget's other workload.
     """
     if budget.against:
         return None if against is None else (against >= budget.must, against >= budget.aim)
     if own is None:
         return None
-    if unit == "ms":
+    if budget.beside:
+        return None if not beside else (own / beside <= budget.must, own / beside <= budget.aim)
+    if unit != "/s":
         return own <= budget.must, own <= budget.aim
     return own >= budget.must, own >= budget.aim

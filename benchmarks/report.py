@@ -17,9 +17,9 @@ END = "<!-- benchmarks: end -->"
 
 
 def figure(unit: Unit, value: float) -> str:
-    """A figure with its unit, three digits of it: `1.23 M/s`, `45.6 k/s`, `789 /s`, `12.3 ms`."""
-    if unit == "ms":
-        return f"{_three(value)} ms"
+    """A figure with its unit, three digits of it: `1.23 M/s`, `45.6 k/s`, `789 /s`, `12.3 ms`, `987 bytes`."""
+    if unit != "/s":
+        return f"{_three(value)} {unit}"
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{_three(value / size)} {letter}/s"
@@ -93,12 +93,17 @@ def budgets(results: Results) -> str:
         found = results.ratios(workload).get(budget.against)
         summary = rows[ours(workload)].summary
         own = summary.median if summary else None
-        state = keeps(budget, workload.unit, own, found.value if found else None)
+        other = _own_median(results, budget.beside)
+        state = keeps(budget, workload.unit, own, found.value if found else None, other)
         if budget.against:
             name = f"{workload.key} against {CONTESTANTS[budget.against].title}"
             cells = [f"≥ {times(budget.must)}", f"≥ {times(budget.aim)}", times(found.value) if found else "none"]
+        elif budget.beside:
+            name = f"{workload.key}, of {budget.beside}"
+            share = times(own / other) if own is not None and other else "none"
+            cells = [f"≤ {times(budget.must)}", f"≤ {times(budget.aim)}", share]
         else:
-            name, sign = workload.key, "≤" if workload.unit == "ms" else "≥"
+            name, sign = workload.key, "≥" if workload.unit == "/s" else "≤"
             cells = [f"{sign} {figure(workload.unit, limit)}" for limit in (budget.must, budget.aim)]
             cells.append("none" if own is None else figure(workload.unit, own))
         verdict = "not measured" if state is None else "aim" if state[1] else "must" if state[0] else "**missed**"
@@ -106,6 +111,13 @@ def budgets(results: Results) -> str:
     return "\n".join(
         ["| promise | must | aim | measured | kept |", "|---|---:|---:|---:|---|", *lines] if lines else []
     )
+
+
+def _own_median(results: Results, key: str) -> float | None:
+    """Garrick's median in a workload, if there is one."""
+    rows = results.series.get(key, {})
+    series = rows.get(ours(WORKLOADS[key])) if rows else None
+    return series.summary.median if series and series.summary else None
 
 
 def markdown(results: Results, workloads: Sequence[Workload], facts: dict[str, Any]) -> str:

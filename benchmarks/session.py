@@ -13,7 +13,9 @@ from typing import Any
 
 from benchmarks import environments, processes
 from benchmarks.catalogue import CONTESTANTS, Contestant, Size, Workload, ours
-from benchmarks.figures import Ratio, Summary, ratio, summarise, value_of
+from benchmarks.figures import Ratio, Summary, ratio, scaled, summarise, value_of
+
+Outcomes = dict[tuple[str, ...], processes.Outcome]
 
 
 @dataclass
@@ -94,13 +96,14 @@ def hold(plan: Plan, say: Callable[[str], None]) -> Results:
         }
     pythons = _interpreters(results, say)
     for turn in range(plan.rounds):
+        done: Outcomes = {}
         for workload in plan.workloads:
             rows = list(results.series[workload.key].items())
             shift = turn % len(rows) if rows else 0
             for key, series in rows[shift:] + rows[:shift]:
-                _run(workload, CONTESTANTS[key], series, pythons, plan.timeout)
-            done = ", ".join(f"{key} {_short(series)}" for key, series in rows)
-            say(f"round {turn + 1}/{plan.rounds}  {workload.key}: {done}")
+                _run(workload, CONTESTANTS[key], series, pythons, plan.timeout, done)
+            told = ", ".join(f"{key} {_short(series)}" for key, series in rows)
+            say(f"round {turn + 1}/{plan.rounds}  {workload.key}: {told}")
     return results
 
 
@@ -128,30 +131,48 @@ def _interpreters(results: Results, say: Callable[[str], None]) -> dict[str, str
     return pythons
 
 
-def _run(workload: Workload, contestant: Contestant, series: Series, pythons: dict[str, str], timeout: float) -> None:
-    """One run of one contestant; its value or its failure is added to the series."""
+def _run(
+    workload: Workload,
+    contestant: Contestant,
+    series: Series,
+    pythons: dict[str, str],
+    timeout: float,
+    done: Outcomes,
+) -> None:
+    """One run of one contestant; its value or its failure is added to the series.
+
+    Args:
+        done: The runs of this round by their command; rows that read different figures of one run find it there.
+    """
     if contestant.key not in pythons or series.hung:
         series.values.append(None)
         return
-    outcome = processes.run(
-        command(workload, contestant, series.size, pythons[contestant.key]),
-        timeout=timeout,
-        environment=environments.variables(contestant),
-    )
+    line_to_run = tuple(command(workload, contestant, series.size, pythons[contestant.key]))
+    if line_to_run not in done:
+        done[line_to_run] = processes.run(line_to_run, timeout=timeout, environment=environments.variables(contestant))
+    outcome = done[line_to_run]
     series.left_behind = max(series.left_behind, outcome.left_behind)
     series.hung = outcome.status is None
     try:
         line = result_line(outcome, timeout)
-        series.values.append(value_of(workload.unit, line["operations"], line["seconds"]))
+        series.values.append(value(workload, line))
         series.version = str(line["version"])
     except (ValueError, KeyError) as error:
         series.values.append(None)
         series.failures.append(str(error))
 
 
+def value(workload: Workload, line: dict[str, Any]) -> float:
+    """What a workload reads from the result of a run, in its unit."""
+    if workload.figure:
+        return scaled(workload.unit, line["figures"][workload.figure])
+    return value_of(workload.unit, line["operations"], line["seconds"])
+
+
 def command(workload: Workload, contestant: Contestant, size: Size, python: str) -> list[str]:
     """The command line of one run."""
-    program = [python, "-s", str(environments.PROGRAMS / contestant.program)]
+    name = contestant.program.replace("use_", f"{workload.group}_", 1)
+    program = [python, "-s", str(environments.PROGRAMS / name)]
     if contestant.program == "import_time.py":
         return [*program, contestant.base]
     return [

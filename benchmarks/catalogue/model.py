@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["/s", "ms"]
+Unit = Literal["/s", "ms", "µs", "bytes", "MiB"]
+"""Of a rate more is better, of everything else less."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Size:
-    """How much one run does: timed operations, warm-up operations before them, and the batch of a flood (0: none)."""
+    """How much one run does: timed operations, warm-up operations before them, and the batch of a flood (0: none).
+
+    In workloads that are no flood the batch is the second parameter, which the workload's sentence names: how many
+    actors make the ring, how many questions are under way at once.
+    """
 
     operations: int
     warm_up: int = 0
@@ -47,20 +52,32 @@ class Size:
 
 @dataclass(frozen=True)
 class Workload:
-    """One row: the same work by several contestants."""
+    """One row: the same work by several contestants.
+
+    Rows that read different figures of the same run share it.
+    """
 
     key: str
     program_key: str
     unit: Unit
     counts: str
     sizes: dict[str, Size]
+    group: str = "use"
+    """Which of a library's programs does it: `use_garrick.py`, `savina_garrick.py`; the floors have one program."""
+    figure: str = ""
+    """Which figure of the run is shown; empty: the operations and the seconds that they took."""
+    short: bool = True
+    """Whether it is in the short form."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A promise about Garrick in one workload: a ratio to a contestant, or (without one) a figure of its own."""
+    """A promise about Garrick in one workload: a figure of its own, a ratio to a contestant, or a share of another row."""
 
     workload: str
     must: float
     aim: float
     against: str = ""
+    """A contestant: Garrick has to be so many times better."""
+    beside: str = ""
+    """Another workload: Garrick's figure may be at most so many times the one it has there."""

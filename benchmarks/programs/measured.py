@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 clock = time.perf_counter
 
@@ -42,6 +43,60 @@ def timed(work: Callable[[int], object], job: Job) -> float:
     begun = clock()
     work(job.operations)
     return clock() - begun
+
+
+class Measured(NamedTuple):
+    """What a run found out: the seconds of its operations, and figures by name, in seconds, bytes or per second."""
+
+    seconds: float
+    figures: dict[str, float] = {}  # noqa: RUF012  (never changed; a tuple has no factories)
+
+
+def latencies(samples: list[float]) -> dict[str, float]:
+    """The median and the 99th percentile (nearest rank) of single times."""
+    ordered = sorted(samples)
+    return {f"p{share}": ordered[-(-len(ordered) * share // 100) - 1] for share in (50, 99)}
+
+
+class Pings:
+    """A thread that does something short again and again, PERIOD seconds apart, and times it, while other work runs.
+
+    A time counts from the moment at which it was due, so that whoever stalls it pays for all that were due meanwhile.
+    """
+
+    PERIOD = 0.002
+    WARM_UP = 100
+
+    def __init__(self, ping: Callable[[int], object]) -> None:
+        self.ping = ping
+        self.times: list[tuple[float, float]] = []
+        self.warm, self.over = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        due = clock()
+        number = 0
+        while not self.over.is_set():
+            time.sleep(max(due - clock(), 0))
+            self.ping(number)
+            self.times.append((due, clock() - due))
+            due += self.PERIOD
+            number += 1
+            if number == self.WARM_UP:
+                self.warm.set()
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        self.warm.wait(30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def between(self, begun: float, ended: float) -> dict[str, float]:
+        """Median and 99th percentile of those that were due between two moments."""
+        return latencies([seconds for due, seconds in self.times if begun <= due <= ended])
 
 
 def emit(job: Job, seconds: float, **facts: Any) -> None:

@@ -167,9 +167,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def capabilities_of(job: Job) -> dict[str, Any]:
+    """What a system of the base is started with: a port of its own, where it needs one."""
+    return {"Admin Port": free_port()} if job.base == "multiprocTCPBase" else {}
+
+
 def main() -> None:
     job = job_from_arguments(sys.argv[1:])
-    capabilities = {"Admin Port": free_port()} if job.base == "multiprocTCPBase" else {}
+    capabilities = capabilities_of(job)
     begun = clock()
     system = ActorSystem(job.base, capabilities)
     ready = clock() - begun
