@@ -8,7 +8,8 @@ from typing import Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.engine.directory import Patience
-from garrick.engine.memory import MemoryEngine, MemoryNetwork
+from garrick.engine.memory import MemoryNetwork
+from garrick.engine.memory_engine import MemoryEngine
 from garrick.errors import ActorGone
 from garrick.node.returned import Returned
 from garrick.runtime.signals import Lookup, ProcessLost, SetCapability, SystemLost, View

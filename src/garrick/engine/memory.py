@@ -1,4 +1,4 @@
-"""Carrier and engine inside one process: for simulation, and for tests that want faults on demand.
+"""Carrier inside one process: for simulation, and for tests that want faults on demand.
 
 Owns a network of named systems around a hub, as the real engine has it, and the faults of that network. Everything
 happens through `schedule(delay, function)`, so whoever gives that function decides about time and order; without one the
@@ -6,15 +6,16 @@ network keeps its own virtual time, moved by `advance`. Must not know threads, c
 never suspend. Membership is the real directory and the real followers, only their messages travel by memory.
 
 Faults: `drop_next`, `duplicate_next`, `drop_feed`, `partition` and `heal` (frames between two groups vanish without a sign), `isolate`
-and `reconnect` (a system is cut from the hub), `hang` and `resume` (SIGSTOP), `kill` (the process is gone), `choke` and
-`unchoke` (the local queue is full), `restart_hub`.
+and `reconnect` (a system is cut from the hub), `reset` (its connection breaks), `hang` and `resume` (SIGSTOP), `kill` (the process is
+gone) and `power_off` (the same, and nobody is told), `choke` and `unchoke` (the local queue is full), `stop_hub`, `start_hub`,
+`restart_hub`. How long a frame takes, and whether and how often it arrives, is up to `Ways`, if given.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from garrick.engine import directory as d
 from garrick.engine import follower as f
@@ -24,23 +25,20 @@ from garrick.engine.carrier import (
     Cut,
     OnEvent,
     OnFrame,
-    OnMembers,
-    Refused,
     Reset,
     Verdict,
     Writable,
     name_of,
 )
 from garrick.engine.membership import Snapshot
-from garrick.engine.reachability import events_of
 from garrick.errors import EngineError, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
-    from garrick.engine.membership import Delta
+    from garrick.engine.ways import Ways
 
-__all__ = ["MemoryCarrier", "MemoryEngine", "MemoryNetwork"]
+__all__ = ["CAPS", "STEP", "MemoryCarrier", "MemoryNetwork", "nobody"]
 
 CAPS = Caps(
     max_frame=1024 * 1024,
@@ -54,7 +52,7 @@ CAPS = Caps(
 _STALE = 2.5  # seconds until the hub gives up a silent system, as the real server's pings do
 _ANSWER = 1.0  # seconds until a question to the directory counts as unanswered
 _EVERYBODY = ""
-_STEP = 1e-6  # a wake-up moves time, so that a rounded deadline can't stand still
+STEP = 1e-6  # a wake-up moves time, so that a rounded deadline can't stand still
 
 
 class MemoryNetwork:
@@ -65,6 +63,7 @@ class MemoryNetwork:
         now: the time that belongs to `schedule`.
         latency: seconds of one frame from one name to another.
         patience: times of the directory.
+        ways: decides instead of ``latency``.
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class MemoryNetwork:
         *,
         latency: Callable[[str, str], float] = lambda _from, _to: 0.0,
         patience: d.Patience | None = None,
+        ways: Ways | None = None,
     ) -> None:
         if (schedule is None) != (now is None):
             raise InvalidArgument("only one of schedule and now was given", hint="give both or neither")
@@ -83,6 +83,10 @@ class MemoryNetwork:
         self._schedule = schedule or self._plan
         self.now = now or (lambda: self._time)
         self._latency = latency
+        self._ways = ways
+        self.running = True
+        """Whether the hub can be connected to."""
+        self._cut_off: list[MemoryCarrier] = []
         self._due: dict[tuple[str, str], float] = {}
         self.carriers: dict[str, MemoryCarrier] = {}
         self._drop: Counter[tuple[str, str]] = Counter()
@@ -144,6 +148,10 @@ class MemoryNetwork:
         """Undo `isolate`."""
         self.carriers[name].reconnect()
 
+    def reset(self, name: str) -> None:
+        """Its connection to the hub breaks, and both sides know it; it connects again at once, unless it is isolated."""
+        self.carriers[name].reset()
+
     def hang(self, name: str) -> None:
         """The process stops: it takes nothing and sends nothing."""
         self.carriers[name].hang()
@@ -156,6 +164,10 @@ class MemoryNetwork:
         """The process ends this moment, without a word."""
         self.carriers[name].crash()
 
+    def power_off(self, name: str) -> None:
+        """The machine is gone: its connection just falls silent."""
+        self.carriers[name].power_off()
+
     def choke(self, name: str) -> None:
         """Its local queue is full: `send` answers False."""
         self.carriers[name].choked = True
@@ -166,22 +178,38 @@ class MemoryNetwork:
 
     def restart_hub(self, gap: float = 0.5, *, forget: bool = False) -> None:
         """The server ends and comes back; `forget`: the directory loses its memory, too."""
-        carriers = [carrier for carrier in self.carriers.values() if carrier.connection]
-        for carrier in carriers:
+        self.stop_hub()
+        self.later(gap, lambda: self.start_hub(forget=forget))
+
+    def stop_hub(self) -> None:
+        """The server ends: all connections break."""
+        self.running = False
+        for carrier in [carrier for carrier in self.carriers.values() if carrier.connection]:
+            self._cut_off.append(carrier)
             carrier.cut("the hub is restarted")
         self.tell_directory(d.Deaf())
 
-        def back() -> None:
-            if forget:
-                self._starts += 1
-                self.directory = d.Directory(f"memory-{self._starts}", self.now(), self._patience)
-                self.tell_directory(d.Tick())
-            else:
-                self.tell_directory(d.Interrupted())
-            for carrier in carriers:
-                carrier.connect_again()
+    def start_hub(self, *, forget: bool = False, after: Callable[[str], float] = lambda _name: 0.0) -> None:
+        """Undo `stop_hub`.
 
-        self.later(gap, back)
+        Args:
+            forget: the directory has lost its memory.
+            after: seconds after which a system, given by name, connects again.
+        """
+        self.running = True
+        if forget:
+            self._starts += 1
+            self.directory = d.Directory(f"memory-{self._starts}", self.now(), self._patience)
+            self.tell_directory(d.Tick())
+        else:
+            self.tell_directory(d.Interrupted())
+        carriers, self._cut_off = self._cut_off, []
+        for carrier in carriers:
+            delay = after(carrier.name)
+            if delay > 0:
+                self.later(delay, carrier.connect_again)
+            else:
+                carrier.connect_again()
 
     # -- traffic ------------------------------------------------------------------------------------------------------
 
@@ -199,14 +227,21 @@ class MemoryNetwork:
         self.tell_directory(d.Opened(connection, system))
         return connection
 
+    def wait_for_hub(self, carrier: MemoryCarrier) -> None:
+        """It connects when the hub runs again."""
+        if carrier not in self._cut_off:
+            self._cut_off.append(carrier)
+
     def walled(self, one: str, other: str) -> bool:
         """Whether a partition separates the two."""
+        if self._ways is not None and not self._ways.is_open(one, other):
+            return True
         return any((one in a and other in b) or (one in b and other in a) for a, b in self._walls)
 
     def carry(self, source: str, target: str, lane: int, frame: bytes) -> None:
         """A frame on its way."""
         key = (source, target)
-        if self.walled(*key):
+        if self._walls and self.walled(*key):
             return
         if self._drop[key]:
             self._drop[key] -= 1
@@ -215,17 +250,27 @@ class MemoryNetwork:
         if self._duplicate[key]:
             self._duplicate[key] -= 1
             copies = 2
-        # FIFO whatever the latency says: nothing overtakes what was sent before it.
-        due = max(self.now() + self._latency(*key), self._due.get(key, 0.0))
-        self._due[key] = due
 
-        def arrive() -> None:
+        def arrive(frame: bytes) -> None:
             receiver = self.carriers.get(target)
             if receiver is not None:
                 for _ in range(copies):
                     receiver.deliver(source, lane, frame)
 
-        self.later(due - self.now(), arrive)
+        if self._ways is not None:
+            self._ways.carry(source, target, frame, arrive)
+            return
+        # FIFO whatever the latency says: nothing overtakes what was sent before it.
+        due = max(self.now() + self._latency(*key), self._due.get(key, 0.0))
+        self._due[key] = due
+        self.later(due - self.now(), lambda: arrive(frame))
+
+    def tell(self, source: str, target: str, arrive: Callable[[], None]) -> None:
+        """A message between a system and the hub, whose name is empty."""
+        if self._ways is not None:
+            self._ways.tell(source, target, arrive)
+        else:
+            arrive()
 
     def one_of(self, role: str) -> str | None:
         """The next system that holds the role, in turn."""
@@ -259,19 +304,22 @@ class MemoryNetwork:
                     if self._drop_feed[carrier.name]:
                         self._drop_feed[carrier.name] -= 1
                     else:
-                        carrier.receive(delta)
+                        self._inform(carrier, delta)
             case d.Answer(token, accepted, session, why):
                 assert isinstance(token, MemoryCarrier)
-                token.receive(f.Answered(accepted, session, why))
+                self._inform(token, f.Answered(accepted, session, why))
             case d.Reply(token, snapshot):
                 assert isinstance(token, MemoryCarrier)
-                token.receive(snapshot)
+                self._inform(token, snapshot)
             case d.Probe(name, within):
                 verdict, system = self.probe(_EVERYBODY, name)
                 delay = within if verdict is Verdict.SILENT else 0.0
                 self.later(delay, lambda: self.tell_directory(d.Probed(name, verdict, system)))
             case d.Count():
                 self.later(0.0, lambda: self.tell_directory(d.Present(self._present())))
+
+    def _inform(self, carrier: MemoryCarrier, message: f.Event) -> None:
+        self.tell(_EVERYBODY, carrier.name, lambda: carrier.receive(message))
 
     def _present(self) -> dict[str, str]:
         return {c.connection: c.system for c in self.carriers.values() if c.connection}
@@ -287,7 +335,7 @@ class MemoryNetwork:
                 self._wake_at = None
                 self.tell_directory(d.Tick())
 
-        self.later(max(_STEP, at - self.now()), wake)
+        self.later(max(STEP, at - self.now()), wake)
 
 
 class MemoryCarrier:
@@ -304,8 +352,8 @@ class MemoryCarrier:
         self.choked = False
         self.on_feed: Callable[[f.Event], None] | None = None
         """What the hub sends besides frames: the feed of members."""
-        self._on_frame: OnFrame = _nobody
-        self._on_event: OnEvent = _nobody
+        self._on_frame: OnFrame = nobody
+        self._on_event: OnEvent = nobody
         self._held: deque[Callable[[], None]] = deque()
         self._blocked: set[str] = set()
         self._open_questions: dict[str, int] = {}
@@ -323,7 +371,10 @@ class MemoryCarrier:
         self.system, self.name = system, name_of(system)
         self._on_frame, self._on_event = on_frame, on_event
         self.network.enter(self)
-        self.connection = self.network.open_connection(system)
+        if self.network.running:
+            self.connection = self.network.open_connection(system)
+        else:
+            self.network.wait_for_hub(self)
 
     def send(self, peer: str, lane: int, frame: bytes) -> bool:
         return self._put(peer, lane, frame, peer)
@@ -408,7 +459,9 @@ class MemoryCarrier:
         if isinstance(event, d.Announced | d.Asked):
             self._expect("announce" if isinstance(event, d.Announced) else "snapshot")
         if self.connection and not self.isolated:
-            self.network.later(0.0, lambda: self.network.tell_directory(event))
+            self.network.later(
+                0.0, lambda: self.network.tell(self.name, _EVERYBODY, lambda: self.network.tell_directory(event))
+            )
 
     def _expect(self, what: str) -> None:
         """No answer within a second, whatever the reason: tell the feed so."""
@@ -434,7 +487,10 @@ class MemoryCarrier:
 
     def connect_again(self) -> None:
         """The connection is back."""
-        if self.connection or self.network.carriers.get(self.name) is not self:
+        if self.connection or self.isolated or self.network.carriers.get(self.name) is not self:
+            return
+        if not self.network.running:
+            self.network.wait_for_hub(self)
             return
         self.connection = self.network.open_connection(self.system)
         self._tell_feed(f.Connected())
@@ -469,6 +525,25 @@ class MemoryCarrier:
 
         self.network.later(_STALE, stale)
 
+    def reset(self) -> None:
+        """See `MemoryNetwork`."""
+        connection = self.connection
+        if connection:
+            self._given_up(connection)
+            self.cut("connection reset")
+            self.connect_again()
+
+    def power_off(self) -> None:
+        """See `MemoryNetwork`."""
+        connection = self.connection
+        self._forget()
+        if connection:
+
+            def stale() -> None:
+                self.network.tell_directory(d.Closed(connection, by_peer=False, why="Stale Connection"))
+
+            self.network.later(_STALE, stale)
+
     def _given_up(self, connection: str) -> None:
         self.connection = ""
         self.network.tell_directory(d.Closed(connection, by_peer=False, why="Stale Connection"))
@@ -486,13 +561,20 @@ class MemoryCarrier:
 
     def crash(self) -> None:
         """See `MemoryNetwork`."""
-        connection, self.connection = self.connection, ""
+        if self.isolated:
+            self.power_off()  # the hub hears nothing of its end
+            return
+        connection = self.connection
+        self._forget()
+        if connection:
+            self.network.tell_directory(d.Closed(connection, by_peer=True, why="Client Closed"))
+
+    def _forget(self) -> None:
+        self.connection = ""
         if self.network.carriers.get(self.name) is self:
             del self.network.carriers[self.name]
         self.on_feed = None
-        self._on_frame = self._on_event = _nobody
-        if connection and not self.isolated:
-            self.network.tell_directory(d.Closed(connection, by_peer=True, why="Client Closed"))
+        self._on_frame = self._on_event = nobody
 
     def unchoke(self) -> None:
         """See `MemoryNetwork`."""
@@ -505,118 +587,5 @@ class MemoryCarrier:
             self._on_event(Writable(peer))
 
 
-class MemoryEngine:
-    """See `garrick.engine.carrier.Engine`."""
-
-    def __init__(self, network: MemoryNetwork, roles: Iterable[str] = ()) -> None:
-        self.network = network
-        self.carrier = MemoryCarrier(network, roles)
-        self.follower: f.Follower | None = None
-        self._offer = f.Offer({}, (), 0.0)
-        self._on_event: OnEvent = _nobody
-        self._on_members: OnMembers = _nobody
-        self._wake_at: float | None = None
-
-    @property
-    def caps(self) -> Caps:
-        return CAPS
-
-    async def start(
-        self,
-        system: str,
-        credentials: Any = None,
-        *,
-        server: Any = None,
-        on_frame: OnFrame,
-        on_event: OnEvent,
-        on_members: OnMembers,
-    ) -> None:
-        del credentials, server
-        self.open(system, on_frame=on_frame, on_event=on_event, on_members=on_members)
-
-    def open(self, system: str, *, on_frame: OnFrame, on_event: OnEvent, on_members: OnMembers) -> None:
-        """`start` for callers without a loop; the callbacks follow as the network moves."""
-        self._on_event, self._on_members = on_event, on_members
-        self.carrier.open(system, on_frame, on_event)
-        self.carrier.on_feed = self._feed
-        self.follower = f.Follower(system)
-        self._feed(self._offer)
-        self._feed(f.Connected())
-
-    def send(self, peer: str, lane: int, frame: bytes) -> bool:
-        return self.carrier.send(peer, lane, frame)
-
-    def send_any(self, role: str, lane: int, frame: bytes) -> bool:
-        return self.carrier.send_any(role, lane, frame)
-
-    def broadcast(self, lane: int, frame: bytes) -> bool:
-        return self.carrier.broadcast(lane, frame)
-
-    async def probe(self, peer: str, timeout: float) -> Verdict:
-        return await self.carrier.probe(peer, timeout)
-
-    def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
-        self._offer = f.Offer(dict(capabilities), tuple(processes), load)
-        self._feed(self._offer)
-
-    async def leave(self) -> None:
-        self.leave_now()
-
-    def leave_now(self) -> None:
-        """`leave` for callers without a loop."""
-        self._feed(f.Leave())
-
-    async def stop(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """`stop` for callers without a loop."""
-        self.follower = None
-        self.carrier.on_feed = None
-        # What was sent before, a good-bye above all, is ahead of the end of the connection.
-        self.network.later(0.0, self.carrier.crash)
-
-    # -- inside -------------------------------------------------------------------------------------------------------
-
-    def _feed(self, event: f.Event) -> None:
-        follower, carrier = self.follower, self.carrier
-        if follower is None:
-            return
-        for effect in follower.handle(event, self.network.now()):
-            match effect:
-                case f.Tell(delta):
-                    self._tell(delta)
-                case f.Announce(member):
-                    carrier.ask(d.Announced(carrier.name, member, carrier))
-                case f.AskSnapshot():
-                    carrier.ask(d.Asked(carrier))
-                case f.GoodBye(system, session):
-                    carrier.ask(d.Leaving(carrier.name, system, session, carrier))
-                case f.Object(system, session):
-                    carrier.ask(d.Objected(system, session))
-                case f.Shunned(why):
-                    self._on_event(Refused("join", why))
-        self._plan_wake()
-
-    def _tell(self, delta: Delta) -> None:
-        self._on_members(delta)
-        for event in events_of(delta, self.carrier.name):
-            self._on_event(event)
-
-    def _plan_wake(self) -> None:
-        at = None if self.follower is None else self.follower.next_wake()
-        if at is None or self._wake_at == at:
-            return
-        self._wake_at = at
-
-        def wake() -> None:
-            if self._wake_at == at:
-                self._wake_at = None
-                if not self.carrier.hung:
-                    self._feed(f.Tick())
-
-        self.network.later(max(_STEP, at - self.network.now()), wake)
-
-
-def _nobody(*_arguments: object) -> None:
+def nobody(*_arguments: object) -> None:
     """Before start and after the end nobody listens."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
-from garrick.engine.memory import MemoryEngine, MemoryNetwork
+from garrick.engine.memory import MemoryNetwork
+from garrick.engine.memory_engine import MemoryEngine
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.gateway import Gateway
 from garrick.node.inbound import Inbound
@@ -24,6 +25,7 @@ from garrick.wire.codec import dumps
 from garrick.wire.envelope import Raw, decode, encode
 
 if TYPE_CHECKING:
+    from garrick.engine.ways import Ways
     from garrick.sim.node import SimNode
 
 PATIENCE = 10.0
@@ -33,10 +35,10 @@ PATIENCE = 10.0
 class Convention:
     """What the systems of a world share: the network, its directory, and the loop that both run on."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, ways: Ways) -> None:
         self.crew = crew
         self.loop = StepLoop(crew, "convention")
-        self.network = MemoryNetwork(self._schedule, self.loop.time)
+        self.network = MemoryNetwork(self._schedule, self.loop.time, ways=ways)
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """From the program or a handler: let the world go on until ``coroutine`` has ended on the loop."""

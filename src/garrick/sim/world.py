@@ -14,6 +14,7 @@ from garrick.errors import InvalidArgument, SystemExists
 from garrick.sim.choices import Choices
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Kernel
+from garrick.sim.net import Net
 from garrick.sim.node import SimNode
 from garrick.sim.rng import SeededIds
 from garrick.sim.trace import Trace
@@ -46,6 +47,9 @@ class World:
         self._nodes: dict[str, SimNode] = {}
         self._systems: list[tuple[SimNode, ActorSystem]] = []
         self._all: list[SimNode] = []
+        self.choices = Choices(seed)
+        self.net = Net(self._kernel, self.choices)
+        """The network between the systems, and its faults."""
         self._convention: Any = None
         self._alone = False
 
@@ -97,7 +101,8 @@ class World:
         from garrick.sim.membership import Convention, WorldMembership  # late: loads asyncio
 
         if self._convention is None:
-            self._convention = Convention(self._crew)
+            self._convention = Convention(self._crew, self.net)
+            self.net.attach(self._convention.network, name)
         node = self._new(name, capabilities)
         self.run(0)  # its process has joined its admin
         membership = WorldMembership(node, self._convention)

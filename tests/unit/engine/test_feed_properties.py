@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from garrick.engine.membership import Delta, Joined, Left, Lost, Member, Restored, Suspected, Updated
-from garrick.engine.memory import MemoryEngine, MemoryNetwork
+from garrick.engine.memory import MemoryNetwork
+from garrick.engine.memory_engine import MemoryEngine
 
 NAMES = ("a", "b", "c")
 

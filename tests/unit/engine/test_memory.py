@@ -6,7 +6,8 @@ import pytest
 
 from garrick.engine.carrier import CarrierEvent, Cut, Down, Reset, Up, Verdict, Writable
 from garrick.engine.membership import Change, Joined, Left, Lost, Suspected
-from garrick.engine.memory import MemoryCarrier, MemoryEngine, MemoryNetwork
+from garrick.engine.memory import MemoryCarrier, MemoryNetwork
+from garrick.engine.memory_engine import MemoryEngine
 from garrick.errors import EngineError, InvalidArgument
 
 

@@ -1,0 +1,135 @@
+"""`MemoryEngine`: one system's engine in a `MemoryNetwork`: its carrier and its real follower.
+
+Owns the connection of the two. Must not know threads, clocks or asyncio; see `garrick.engine.memory`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from garrick.engine import directory as d
+from garrick.engine import follower as f
+from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict
+from garrick.engine.memory import CAPS, STEP, MemoryCarrier, MemoryNetwork, nobody
+from garrick.engine.reachability import events_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from garrick.engine.membership import Delta
+
+__all__ = ["MemoryEngine"]
+
+
+class MemoryEngine:
+    """See `garrick.engine.carrier.Engine`."""
+
+    def __init__(self, network: MemoryNetwork, roles: Iterable[str] = ()) -> None:
+        self.network = network
+        self.carrier = MemoryCarrier(network, roles)
+        self.follower: f.Follower | None = None
+        self._offer = f.Offer({}, (), 0.0)
+        self._on_event: OnEvent = nobody
+        self._on_members: OnMembers = nobody
+        self._wake_at: float | None = None
+
+    @property
+    def caps(self) -> Caps:
+        return CAPS
+
+    async def start(
+        self,
+        system: str,
+        credentials: Any = None,
+        *,
+        server: Any = None,
+        on_frame: OnFrame,
+        on_event: OnEvent,
+        on_members: OnMembers,
+    ) -> None:
+        del credentials, server
+        self.open(system, on_frame=on_frame, on_event=on_event, on_members=on_members)
+
+    def open(self, system: str, *, on_frame: OnFrame, on_event: OnEvent, on_members: OnMembers) -> None:
+        """`start` for callers without a loop; the callbacks follow as the network moves."""
+        self._on_event, self._on_members = on_event, on_members
+        self.carrier.open(system, on_frame, on_event)
+        self.carrier.on_feed = self._feed
+        self.follower = f.Follower(system)
+        self._feed(self._offer)
+        if self.carrier.connection:
+            self._feed(f.Connected())
+
+    def send(self, peer: str, lane: int, frame: bytes) -> bool:
+        return self.carrier.send(peer, lane, frame)
+
+    def send_any(self, role: str, lane: int, frame: bytes) -> bool:
+        return self.carrier.send_any(role, lane, frame)
+
+    def broadcast(self, lane: int, frame: bytes) -> bool:
+        return self.carrier.broadcast(lane, frame)
+
+    async def probe(self, peer: str, timeout: float) -> Verdict:
+        return await self.carrier.probe(peer, timeout)
+
+    def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
+        self._offer = f.Offer(dict(capabilities), tuple(processes), load)
+        self._feed(self._offer)
+
+    async def leave(self) -> None:
+        self.leave_now()
+
+    def leave_now(self) -> None:
+        """`leave` for callers without a loop."""
+        self._feed(f.Leave())
+
+    async def stop(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """`stop` for callers without a loop."""
+        self.follower = None
+        self.carrier.on_feed = None
+        # What was sent before, a good-bye above all, is ahead of the end of the connection.
+        self.network.later(0.0, lambda: self.network.tell(self.carrier.name, "", self.carrier.crash))
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _feed(self, event: f.Event) -> None:
+        follower, carrier = self.follower, self.carrier
+        if follower is None:
+            return
+        for effect in follower.handle(event, self.network.now()):
+            match effect:
+                case f.Tell(delta):
+                    self._tell(delta)
+                case f.Announce(member):
+                    carrier.ask(d.Announced(carrier.name, member, carrier))
+                case f.AskSnapshot():
+                    carrier.ask(d.Asked(carrier))
+                case f.GoodBye(system, session):
+                    carrier.ask(d.Leaving(carrier.name, system, session, carrier))
+                case f.Object(system, session):
+                    carrier.ask(d.Objected(system, session))
+                case f.Shunned(why):
+                    self._on_event(Refused("join", why))
+        self._plan_wake()
+
+    def _tell(self, delta: Delta) -> None:
+        self._on_members(delta)
+        for event in events_of(delta, self.carrier.name):
+            self._on_event(event)
+
+    def _plan_wake(self) -> None:
+        at = None if self.follower is None else self.follower.next_wake()
+        if at is None or self._wake_at == at:
+            return
+        self._wake_at = at
+
+        def wake() -> None:
+            if self._wake_at == at:
+                self._wake_at = None
+                if not self.carrier.hung:
+                    self._feed(f.Tick())
+
+        self.network.later(max(STEP, at - self.network.now()), wake)
