@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem, Address, AskTimeout
+from garrick import AskTimeout
 from garrick.errors import InvalidArgument
 from garrick.sim.net import ENGINE
 from garrick.sim.world import World
@@ -35,7 +35,8 @@ def stream(world: World, count: int = COUNT) -> Callable[[str], list[Any]]:
 
 def statistics(world: World, name: str) -> LinkStatistics:
     node: Any = next(node for node in world._all if node.name == name)
-    return next(iter(node.membership._gateway._peers.values())).link.statistics()
+    found: LinkStatistics = next(iter(node.membership._gateway._peers.values())).link.statistics()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -341,8 +341,16 @@ class MemoryNetwork:
 class MemoryCarrier:
     """See `garrick.engine.carrier.Carrier`."""
 
-    def __init__(self, network: MemoryNetwork, roles: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        roles: Iterable[str] = (),
+        schedule: Callable[[float, Callable[[], None]], object] | None = None,
+    ) -> None:
         self.network = network
+        self.later = schedule or network.later
+        """Runs something of this system's after a delay."""
+        self._own_order = schedule is not None
         self.roles = frozenset(roles)
         self.system = ""
         self.name = ""
@@ -448,7 +456,14 @@ class MemoryCarrier:
             else:
                 handle()
 
-        self.network.later(0.0, take)
+        self.later(0.0, take)
+
+    def _run(self, function: Callable[[], None]) -> None:
+        """Something that the hub or a fault tells this system: in its own order, if it has one."""
+        if self._own_order:
+            self.later(0.0, function)
+        else:
+            function()
 
     def _tell_feed(self, event: f.Event) -> None:
         if self.on_feed is not None:
@@ -473,7 +488,7 @@ class MemoryCarrier:
                 del self._open_questions[what]
                 self._tell_feed(f.Unanswered(what))
 
-        self.network.later(_ANSWER, give_up)
+        self.later(_ANSWER, give_up)
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
@@ -482,8 +497,12 @@ class MemoryCarrier:
         self.connection = ""
         self._open_questions.clear()
         self._held.clear()
-        self._tell_feed(f.Disconnected())
-        self._on_event(Cut(why))
+
+        def tell() -> None:
+            self._tell_feed(f.Disconnected())
+            self._on_event(Cut(why))
+
+        self._run(tell)
 
     def connect_again(self) -> None:
         """The connection is back."""
@@ -492,10 +511,15 @@ class MemoryCarrier:
         if not self.network.running:
             self.network.wait_for_hub(self)
             return
-        self.connection = self.network.open_connection(self.system)
-        self._tell_feed(f.Connected())
-        self._on_event(Reset())
-        self._unblock()
+        connection = self.connection = self.network.open_connection(self.system)
+
+        def tell() -> None:
+            if self.connection == connection:
+                self._tell_feed(f.Connected())
+                self._on_event(Reset())
+                self._unblock()
+
+        self._run(tell)
 
     def isolate(self) -> None:
         """See `MemoryNetwork`."""
@@ -554,7 +578,8 @@ class MemoryCarrier:
         if self.connection:
             held, self._held = self._held, deque()
             for handle in held:
-                handle()
+                self._run(handle)
+            self._run(lambda: self._tell_feed(f.Tick()))  # what became due meanwhile
         else:
             self.cut("closed by the server")
             self.connect_again()
@@ -579,7 +604,7 @@ class MemoryCarrier:
     def unchoke(self) -> None:
         """See `MemoryNetwork`."""
         self.choked = False
-        self._unblock()
+        self._run(self._unblock)
 
     def _unblock(self) -> None:
         blocked, self._blocked = self._blocked, set()

@@ -14,7 +14,7 @@ from garrick.engine.memory import CAPS, STEP, MemoryCarrier, MemoryNetwork, nobo
 from garrick.engine.reachability import events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from garrick.engine.membership import Delta
 
@@ -22,11 +22,26 @@ __all__ = ["MemoryEngine"]
 
 
 class MemoryEngine:
-    """See `garrick.engine.carrier.Engine`."""
+    """See `garrick.engine.carrier.Engine`.
 
-    def __init__(self, network: MemoryNetwork, roles: Iterable[str] = ()) -> None:
+    Args:
+        network: the hub.
+        roles: of the system.
+        schedule: runs what is this system's own after a delay; None: in the order of the network.
+        now: the time that belongs to ``schedule``.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        roles: Iterable[str] = (),
+        *,
+        schedule: Callable[[float, Callable[[], None]], object] | None = None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
         self.network = network
-        self.carrier = MemoryCarrier(network, roles)
+        self.carrier = MemoryCarrier(network, roles, schedule)
+        self._now = now or network.now
         self.follower: f.Follower | None = None
         self._offer = f.Offer({}, (), 0.0)
         self._on_event: OnEvent = nobody
@@ -99,7 +114,7 @@ class MemoryEngine:
         follower, carrier = self.follower, self.carrier
         if follower is None:
             return
-        for effect in follower.handle(event, self.network.now()):
+        for effect in follower.handle(event, self._now()):
             match effect:
                 case f.Tell(delta):
                     self._tell(delta)
@@ -132,4 +147,4 @@ class MemoryEngine:
                 if not self.carrier.hung:
                     self._feed(f.Tick())
 
-        self.network.later(max(STEP, at - self.network.now()), wake)
+        self.carrier.later(max(STEP, at - self._now()), wake)

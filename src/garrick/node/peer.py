@@ -38,6 +38,8 @@ LANE = 1
 OVERFLOW = 64 * 1024 * 1024
 """Bytes that may wait here beyond the link's own queue; what comes then is handed back."""
 FULL = "way full"
+REFUSED = 0.1
+"""Seconds between two attempts while the engine refuses frames, in case it does not say that it takes them again."""
 
 
 class PeerEvents(Protocol):
@@ -184,8 +186,8 @@ class Peer:
             self._timer = None
         deadline = self.link.next_deadline()
         if deadline is not None:
-            # A millisecond at least: an engine that takes nothing must not make the loop spin.
-            self._timer = self._loop.call_at(max(deadline, now + 0.001), self.wake)
+            # An engine that takes nothing says when it does again; what the link is due to say meanwhile must not make the loop spin.
+            self._timer = self._loop.call_at(max(deadline, now + (REFUSED if self._frames else 0.001)), self.wake)
 
     def _happen(self, events: list[Event]) -> None:
         for event in events:

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING
 
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once
-from garrick.sim.clock import instant
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.sleeping import virtual_sleep
 
 if TYPE_CHECKING:
     from garrick.ports import Waitable
     from garrick.runtime.cell import Cell
+    from garrick.sim.clock import LocalClock, VirtualClock
     from garrick.sim.runtime import SimRuntime
 
 log = logging.getLogger("garrick")
@@ -111,6 +111,12 @@ class _Parked:
 
     def step(self) -> None:
         """See `garrick.sim.kernel.Channel`."""
+        runtime = self.hand.runtime
+        if runtime is None or not (runtime.gate.closed and runtime.gate.stops(self)):
+            self.run()
+
+    def run(self) -> None:
+        """See `garrick.sim.gate.Gated`."""
         # A crash has no last words: what waited then never goes on, unless the program itself waits below it on that stack.
         if not self._crew.closed and (self.hand.thread is None or not self.hand.dead):
             self._crew.lend(self.hand)
@@ -140,17 +146,18 @@ class Crew:
         running = self.running
         return running is not None and running.ident == threading.get_ident()
 
-    def wait(self, ready: Waitable, deadline: float | None) -> bool:
-        """See `garrick.ports.Scheduler.wait`.
+    def wait(self, ready: Waitable, deadline: float | None, clock: VirtualClock | LocalClock | None = None) -> bool:
+        """See `garrick.ports.Scheduler.wait`; ``clock`` is the one that shows ``deadline``, None: the true time.
 
         From the program: drive the world until then. From a step: let the others go on until then. Without a deadline this ends, with
         False, when nothing is left that could happen.
         """
         if ready.done:
             return True
+        end = None if deadline is None else (clock or self.kernel.clock).instant(deadline)
         if self.inside():
-            return self._park(ready, deadline)
-        self._drive_until(ready, deadline)
+            return self._park(ready, end)
+        self._drive_until(ready, end)
         return ready.done
 
     def sleep(self, seconds: float) -> None:
@@ -194,21 +201,22 @@ class Crew:
 
     # --- the program's thread ----------------------------------------------------------------------------------------------
 
-    def _give_up(self, ready: Waitable, at: float, otherwise: Callable[[], None]) -> None:
+    def _give_up(self, ready: Waitable, at: int, otherwise: Callable[[], None]) -> None:
         # An ask ends at its deadline, and not when the thread that waits gets to see it: an answer that comes between is late.
         if isinstance(ready, Slot):
-            if at >= ready.deadline:
+            end = ready.runtime.clock.instant(ready.deadline)  # type: ignore[attr-defined]
+            if at >= end:
                 ready.expire()
             else:
                 ready.probe()
-                self.kernel.at(instant(ready.deadline), Due(ready.expire))
+                self.kernel.at(end, Due(ready.expire))
         otherwise()
 
-    def _drive_until(self, ready: Waitable, deadline: float | None) -> None:
+    def _drive_until(self, ready: Waitable, end: int | None) -> None:
         over = Once()
         due = None
-        if deadline is not None:
-            due = self.kernel.at(instant(deadline), Due(lambda: self._give_up(ready, deadline, over.finish)))
+        if end is not None:
+            due = self.kernel.at(end, Due(lambda: self._give_up(ready, end, over.finish)))
         self._session(lambda: ready.done or over.done)
         if due is not None:
             due.cancel()
@@ -279,14 +287,14 @@ class Crew:
             self._idle.append(me)
         self._switch(me, hand)
 
-    def _park(self, ready: Waitable, deadline: float | None) -> bool:
+    def _park(self, ready: Waitable, end: int | None) -> bool:
         if self.closed:
             raise Abandoned
         me = self._me()
-        parked = _Parked(self, me, deadline is None)
+        parked = _Parked(self, me, end is None)
         due = None
-        if deadline is not None:
-            due = self.kernel.at(instant(deadline), Due(lambda: self._give_up(ready, deadline, parked.wake)))
+        if end is not None:
+            due = self.kernel.at(end, Due(lambda: self._give_up(ready, end, parked.wake)))
         ready.on_done(parked.wake)
         cell, stall = me.cell, me.stall
         held = cell is not None and not cell.busy

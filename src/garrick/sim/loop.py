@@ -17,7 +17,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVar
 
-from garrick.sim.clock import instant
+from garrick.sim.clock import LocalClock, VirtualClock
+from garrick.sim.gate import Gate
 from garrick.sim.hands import Crew, Stall
 from garrick.sim.kernel import Due
 
@@ -63,6 +64,11 @@ class _Callbacks(deque[Any]):
         self._put(self)
 
     def step(self) -> None:
+        gate = self._loop.gate
+        if not (gate.closed and gate.stops(self)):
+            self._loop.step(self)
+
+    def run(self) -> None:
         self._loop.step(self)
 
 
@@ -83,12 +89,18 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
     Args:
         crew: of the world.
         label: what its steps are called in the trace.
+        clock: of its system; None: the true time.
+        gate: of its system; None: it runs always.
     """
 
-    def __init__(self, crew: Crew, label: str) -> None:
+    def __init__(
+        self, crew: Crew, label: str, clock: VirtualClock | LocalClock | None = None, gate: Gate | None = None
+    ) -> None:
         super().__init__()
         self._crew = crew
         self._kernel = crew.kernel
+        self._clock = clock or crew.kernel.clock
+        self.gate = gate or Gate(crew.kernel)
         self._label = label
         self._serial = 0
         self._stalled = False
@@ -167,7 +179,7 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
 
     def time(self) -> float:
         """Virtual seconds."""
-        return self._kernel.clock.now()
+        return self._clock.now()
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -175,7 +187,7 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         """See `asyncio.loop.call_at`."""
         self._check_closed()  # type: ignore[attr-defined]
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        self._kernel.at(instant(when), _TimerDue(handle, lambda: self._ready.append(handle)))
+        self._kernel.at(self._clock.instant(when), _TimerDue(handle, lambda: self._ready.append(handle)))
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -218,6 +230,12 @@ class _Job:
 
     def step(self) -> None:
         """See Channel."""
+        gate = self._loop.gate
+        if not (gate.closed and gate.stops(self)):
+            self.run()
+
+    def run(self) -> None:
+        """See Gated."""
         if self._loop.dead or self._future.cancelled():
             return
         try:

@@ -1,8 +1,8 @@
 """`Convention` and `WorldMembership`: simulated systems form a convention by the real gateway, link, directory and followers.
 
 Owns the connection of `SimNode`, `garrick.node.gateway.Gateway` and `garrick.engine.memory`. Messages between systems are pickled,
-enveloped and sent through the real link. Must not know user messages. Invariant: everything of the convention happens on one simulated
-loop, on which no user code runs; what arrives for a system goes by its lane.
+enveloped and sent through the real link. Must not know user messages. Invariant: everything of a system's part happens on a simulated
+loop of its own, on which no user code runs, by its own clock; what arrives for it goes by its lane.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from garrick.node.inbound import Inbound
 from garrick.node.salvage import salvage
 from garrick.runtime.once import Once
 from garrick.runtime.signals import SystemInfo
+from garrick.sim.clock import instant
 from garrick.sim.hands import Crew
+from garrick.sim.kernel import Due
 from garrick.sim.loop import StepLoop
 from garrick.wire.codec import dumps
 from garrick.wire.envelope import Raw, decode, encode
@@ -33,32 +35,18 @@ PATIENCE = 10.0
 
 
 class Convention:
-    """What the systems of a world share: the network, its directory, and the loop that both run on."""
+    """What the systems of a world share: the network and its directory."""
 
     def __init__(self, crew: Crew, ways: Ways) -> None:
-        self.crew = crew
-        self.loop = StepLoop(crew, "convention")
-        self.network = MemoryNetwork(self._schedule, self.loop.time, ways=ways)
-
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """From the program or a handler: let the world go on until ``coroutine`` has ended on the loop."""
-        over = Once()
-        task = self.loop.create_task(coroutine)
-        task.add_done_callback(lambda _: over.finish())
-        self.crew.wait(over, self.crew.kernel.clock.now() + PATIENCE)
-        if task.done():
-            task.result()
-
-    def close(self) -> None:
-        """The world has ended."""
-        self.loop.forget()
-        self.loop.close()
+        self._kernel = crew.kernel
+        self.network = MemoryNetwork(self._schedule, crew.kernel.clock.now, ways=ways)
 
     def _schedule(self, delay: float, function: Callable[[], None]) -> None:
+        kernel = self._kernel
         if delay > 0:
-            self.loop.call_later(delay, function)
+            kernel.at(instant(kernel.clock.now() + delay), Due(function))
         else:
-            self.loop.call_soon(function)
+            kernel.put(Due(function))
 
 
 class WorldMembership:
@@ -67,34 +55,67 @@ class WorldMembership:
     def __init__(self, node: SimNode, convention: Convention) -> None:
         self._node = node
         self._runtime = node.runtime
-        self._convention = convention
-        self._gateway = Gateway(node.runtime.system, self, MemoryEngine(convention.network))
+        self._network = convention.network
+        self.loop = StepLoop(node.crew, f"{node.runtime.system} gateway", node.clock, node.gate)
+        engine = MemoryEngine(convention.network, schedule=self._schedule, now=self.loop.time)
+        self._gateway = Gateway(node.runtime.system, self, engine)
         self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
 
     def join(self) -> None:
         """Take part from now on."""
-        self._convention.run(self._gateway.start(None))
+        self._run(self._gateway.start(None))
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """From the program or a handler: let the world go on until ``coroutine`` has ended on the loop."""
+        over = Once()
+        crew = self._node.crew
+        task = self.loop.create_task(coroutine)
+        task.add_done_callback(lambda _: over.finish())
+        crew.wait(over, crew.kernel.clock.now() + PATIENCE)
+        if task.done():
+            task.result()
+
+    def _schedule(self, delay: float, function: Callable[[], None]) -> None:
+        if delay > 0:
+            self.loop.call_later(delay, function)
+        else:
+            self.loop.call_soon(function)
 
     # --- Membership ------------------------------------------------------------------------------------------------------
 
     def forward(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See Membership."""
         raw = encode(kind, target, sender, dumps(message), self._runtime.system)
-        self._convention.loop.call_soon_threadsafe(self._gateway.forward, raw)
+        self.loop.call_soon_threadsafe(self._gateway.forward, raw)
 
     def announce(self, info: SystemInfo) -> None:
         """See Membership."""
-        self._convention.loop.call_soon_threadsafe(self._gateway.announce, info)
+        self.loop.call_soon_threadsafe(self._gateway.announce, info)
 
     def leave(self) -> None:
         """See Membership."""
-        self._convention.run(self._gateway.leave())
+        self._run(self._gateway.leave())
 
-    def cut(self) -> None:
+    def cut(self, *, silent: bool) -> None:
         """See Membership."""
-        self._convention.network.kill(self._node.name)
-        # What is left of the gateway would only keep its links waiting: nobody hears it any more.
-        self._convention.loop.create_task(self._gateway.stop())
+        self.loop.dead = True
+        if silent:
+            self._network.power_off(self._node.name)
+        else:
+            self._network.kill(self._node.name)
+
+    def hang(self) -> None:
+        """See Membership."""
+        self._network.hang(self._node.name)
+
+    def resume(self) -> None:
+        """See Membership."""
+        self._network.resume(self._node.name)
+
+    def close(self) -> None:
+        """See Membership."""
+        self.loop.forget()
+        self.loop.close()
 
     # --- House -------------------------------------------------------------------------------------------------------------
 

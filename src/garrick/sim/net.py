@@ -129,21 +129,21 @@ class Way:
         choices, key, way = net.choices, (self.source, self.target, number), now_conditions
         copies = 1
         if loses:
-            if way.drop and choices.chance("drop", key, way.drop):
+            if way.drop and choices.chance("net.drop", key, way.drop):
                 return
-            if way.corrupt and choices.chance("corrupt", key, way.corrupt):
-                frame = frame[: choices.choose("cut off", key, max(1, len(frame)))]
-            if way.duplicate and choices.chance("duplicate", key, way.duplicate):
+            if way.corrupt and choices.chance("net.corrupt", key, way.corrupt):
+                frame = frame[: len(frame) - choices.choose("net.cut off", key, len(frame) + 1)]
+            if way.duplicate and choices.chance("net.duplicate", key, way.duplicate):
                 copies = 2
-        due = now + choices.between("latency", key, *way.latency) if way.latency[1] else now
-        if way.delay and choices.chance("delay", key, way.delay):
-            due += choices.between("delay by", key, *way.delay_by)
+        due = now + choices.between("net.latency", key, *way.latency) if way.latency[1] else now
+        if way.delay and choices.chance("net.delay", key, way.delay):
+            due += choices.between("net.delay by", key, *way.delay_by)
         if way.bandwidth:
             self._sent_until = max(now, self._sent_until) + len(frame) * 1_000_000_000 // way.bandwidth
             due += self._sent_until - now
         flight = Flight(number, lambda: arrive(frame), net.cuts)
-        if loses and way.reorder and choices.chance("reorder", key, way.reorder):
-            due += choices.between("overtaken for", key, 1_000_000, 100_000_000)
+        if loses and way.reorder and choices.chance("net.reorder", key, way.reorder):
+            due += choices.between("net.overtaken for", key, 1_000_000, 100_000_000)
             net.at(due, Due(lambda: self._land(flight)))
             copies -= 1
         due = self._last = max(due, self._last)
@@ -332,7 +332,7 @@ class Net:
         for name in apart:
             self._returns += 1
             self.at(
-                self.now_ns + self.choices.between("reconnect", (name, self._returns), 0, RECONNECT_NS),
+                self.now_ns + self.choices.between("net.reconnect", (name, self._returns), 0, RECONNECT_NS),
                 Due(lambda name=name: self._back(name)),  # type: ignore[misc]
             )
 
@@ -354,7 +354,7 @@ class Net:
         """Whether a frame that has got so far ends in a cut that landed meanwhile."""
         if flight.cut == self.cuts or not self.is_cut(way.source, way.target):
             return False
-        return self.choices.chance("in flight", (way.source, way.target, flight.number), PASSES)
+        return self.choices.chance("net.in flight", (way.source, way.target, flight.number), PASSES)
 
     # --- `garrick.engine.memory.Ways` --------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from garrick.runtime import process
 from garrick.runtime.once import Once
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.signals import SystemInfo
+from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.hands import Crew
 from garrick.sim.rng import SeededRandom
 from garrick.sim.runtime import SimRuntime
@@ -47,8 +48,20 @@ class Membership(Protocol):
         """Say good-bye, and wait until that is done."""
         ...
 
-    def cut(self) -> None:
-        """Vanish without a word."""
+    def cut(self, *, silent: bool) -> None:
+        """Vanish without a word; ``silent``: not even its connections break."""
+        ...
+
+    def hang(self) -> None:
+        """Its process stands still: it takes nothing from its connections."""
+        ...
+
+    def resume(self) -> None:
+        """Undo `hang`."""
+        ...
+
+    def close(self) -> None:
+        """The world has ended."""
         ...
 
 
@@ -93,6 +106,9 @@ class SimNode:
     ) -> None:
         self.name = name
         self.crew = crew
+        self.clock: LocalClock | VirtualClock = LocalClock(crew.kernel.clock) if member else crew.kernel.clock
+        self.capabilities = dict(capabilities)
+        """Those that it started with."""
         self.membership: Membership | None = None
         self.on_stopped: Callable[[SimNode], None] = lambda _: None
         """Called when the system has ended, with its threads and loops still there."""
@@ -100,19 +116,21 @@ class SimNode:
         """Whether the others are told of its end: not when all end at once."""
         self.loop: StepLoop | None = None
         system = f"{name}@{incarnation}"
-        self.admin = SimAdmin(system, capabilities, crew.kernel.clock)
+        self.admin = SimAdmin(system, capabilities, self.clock)
         self._stepped = runtime = SimRuntime(
             crew,
             member=member,
             system=system,
             number=self.admin.number,
-            clock=crew.kernel.clock,
+            clock=self.clock,
             random=SeededRandom(seed, system),
             outbound=self,
             placement=Placer(),
             capabilities=capabilities,
         )
         self.runtime: Runtime = runtime
+        self.gate = runtime.gate
+        self._pauses = 0
         runtime.start_async = self._start_async
         self._stopped = False
         self._ended = Once()
@@ -152,14 +170,31 @@ class SimNode:
             self.on_stopped(self)
         return list(self.admin.abandoned)
 
-    def crash(self) -> None:
-        """Power cut: nothing of the system happens any more, and it tells nobody."""
+    def crash(self, *, silent: bool = False) -> None:
+        """Power cut: nothing of the system happens any more, and it tells nobody; ``silent``: its connections do not even break."""
         self._stepped.dead = True
         if self.loop is not None:
             self.loop.dead = True
         if self.membership is not None:
-            self.membership.cut()
+            self.membership.cut(silent=silent)
         self.end()
+
+    def pause(self) -> None:
+        """Nothing of the system happens until `resume`, as when its processes are stopped; counted."""
+        self._pauses += 1
+        if self._pauses == 1 and not self._stepped.dead:
+            self.gate.shut_down()
+            if self.membership is not None:
+                self.membership.hang()
+
+    def resume(self) -> None:
+        """Undo one `pause`."""
+        if self._pauses:
+            self._pauses -= 1
+            if not self._pauses and not self._stepped.dead:
+                if self.membership is not None and not self._stopped:
+                    self.membership.resume()
+                self.gate.open()
 
     def end(self) -> None:
         """Nobody waits for anything here any more."""
@@ -169,11 +204,25 @@ class SimNode:
             process.abandon(self.runtime)
             self._scheduler.stop(0.0)
 
+    def recover(self) -> None:
+        """It is neither paused nor slow any more."""
+        self.gate.slow_down(0)
+        if self._pauses:
+            self._pauses = 1
+            self.resume()
+
+    def local_clock(self) -> LocalClock:
+        """The clock that this system has for itself, as a member of a convention."""
+        assert isinstance(self.clock, LocalClock)
+        return self.clock
+
     def close(self) -> None:
         """Release the loop, when the world's threads have ended."""
         if self.loop is not None:
             self.loop.forget()
             self.loop.close()
+        if self.membership is not None:
+            self.membership.close()
 
     # --- async handlers ------------------------------------------------------------------------------------------------------
 
@@ -181,7 +230,7 @@ class SimNode:
         from garrick.runtime.async_lane import AsyncLane  # late: loads asyncio
         from garrick.sim.loop import StepLoop
 
-        self.loop = StepLoop(self.crew, f"{self.runtime.system} loop")
+        self.loop = StepLoop(self.crew, f"{self.runtime.system} loop", self.clock, self.gate)
         self.loop.runtime = self._stepped
         lane: AsyncLane = AsyncLane(self.runtime, self.loop)
         self.runtime.async_lane = lane

@@ -15,7 +15,8 @@ from garrick.address import Address
 from garrick.observe.here import HERE
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.timers import Timer, TimerHeap
-from garrick.sim.clock import instant
+from garrick.sim.clock import LocalClock, VirtualClock
+from garrick.sim.gate import Gate
 from garrick.sim.kernel import Due, Kernel
 from garrick.wire.envelope import MESSAGE
 
@@ -47,6 +48,12 @@ class Lane(deque[Any]):
 
     def step(self) -> None:
         """See Channel."""
+        gate = self._runtime.gate
+        if not (gate.closed and gate.stops(self)):
+            self._runtime.dispatch(self.popleft())
+
+    def run(self) -> None:
+        """See Gated."""
         self._runtime.dispatch(self.popleft())
 
 
@@ -75,32 +82,41 @@ class MemberLane(Lane):
 
 
 class _TimerDue(Due):
-    __slots__ = ("_timer",)
+    __slots__ = ("_gate", "_timer")
 
-    def __init__(self, timer: Any, action: Callable[[], object]) -> None:
+    def __init__(self, timer: Any, action: Callable[[], object], gate: Gate) -> None:
         super().__init__(action)
         self._timer = timer
+        self._gate = gate
 
     def dead(self) -> bool:
         return isinstance(self._timer, Timer) and self._timer.cancelled
+
+    def step(self) -> None:
+        if not (self._gate.closed and self._gate.stops(self)):
+            super().step()
+
+    def run(self) -> None:
+        super().step()
 
 
 class SimTimers(TimerHeap):
     """The timers of one runtime; they are kept by the kernel."""
 
-    __slots__ = ("_count", "_fired", "_kernel", "_runtime")
+    __slots__ = ("_clock", "_count", "_fired", "_kernel", "_runtime")
 
     def __init__(self, runtime: SimRuntime, kernel: Kernel) -> None:
         super().__init__()
         self._runtime = runtime
         self._kernel = kernel
+        self._clock: VirtualClock | LocalClock = runtime.clock  # type: ignore[assignment]
         self._fired: list[Any] = []
         self._count = 0
 
     def arm(self, due: float, item: Any) -> None:
         """See TimerHeap."""
         self._count += 1
-        self._kernel.at(instant(due), _TimerDue(item, lambda: self._fire(item)))
+        self._kernel.at(self._clock.instant(due), _TimerDue(item, lambda: self._fire(item), self._runtime.gate))
 
     def take_due(self, now: float) -> list[Any]:
         """See TimerHeap."""
@@ -131,6 +147,7 @@ class SimRuntime(Runtime):
         kernel = crew.kernel
         self.dead = False
         """Its system has crashed: nothing happens any more, not even a ``finally``."""
+        self.gate = Gate(kernel)
         self._crew = crew
         self._time = kernel.clock
         self._add_trace = kernel.trace.add

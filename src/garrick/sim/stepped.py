@@ -16,6 +16,7 @@ from garrick.sim.hands import Crew, OwnHand
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
+    from garrick.sim.gate import Gate
     from garrick.sim.runtime import SimRuntime
 
 
@@ -35,7 +36,7 @@ class Stepped:
 
     def wait(self, ready: Waitable, deadline: float | None) -> bool:
         """See Scheduler; ``deadline`` is virtual."""
-        return self._crew.wait(ready, deadline)
+        return self._crew.wait(ready, deadline, self._runtime.clock)  # type: ignore[arg-type]
 
     def stop(self, timeout: float) -> bool:
         """See Scheduler: what still waits in user code is unwound when the world closes, and must not go on as a step."""
@@ -66,7 +67,8 @@ class _OwnThread(Executor):
         if hand is None:
             hand = self._hand = self._crew.own_hand()
         hand.hand.cell = cell
-        self._crew.kernel.put(_Turn(partial(hand.run, partial(run_step, cell, call, context, done, None))))
+        run = partial(hand.run, partial(run_step, cell, call, context, done, None))
+        self._crew.kernel.put(_Turn(run, cell.runtime.gate))
 
     def retire(self, cell: Any) -> None:
         """See Executor."""
@@ -77,11 +79,14 @@ class _OwnThread(Executor):
 class _Turn:
     """One event."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_gate", "run")
 
-    def __init__(self, run: Callable[[], None]) -> None:
-        self._run = run
+    def __init__(self, run: Callable[[], None], gate: Gate) -> None:
+        self.run = run
+        """See `garrick.sim.gate.Gated`."""
+        self._gate = gate
 
     def step(self) -> None:
         """See `garrick.sim.kernel.Channel`."""
-        self._run()
+        if not (self._gate.closed and self._gate.stops(self)):
+            self.run()

@@ -112,7 +112,9 @@ def rate(text: str) -> Rate:
     except (ValueError, ZeroDivisionError):
         period = 0
     if not slash or period < 1:
-        raise _unknown(text, "a rate", "how often per time, such as 1/10min, and perhaps how long, such as 1/5min:2s..20s")
+        raise _unknown(
+            text, "a rate", "how often per time, such as 1/10min, and perhaps how long, such as 1/5min:2s..20s"
+        )
     return Rate(period, span(lasts.strip()) if lasts else (0, 0))
 
 

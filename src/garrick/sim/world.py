@@ -10,13 +10,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Self
 
-from garrick.errors import InvalidArgument, SystemExists
+from garrick.errors import SystemExists
 from garrick.sim.choices import Choices
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Kernel
 from garrick.sim.net import Net
 from garrick.sim.node import SimNode
 from garrick.sim.rng import SeededIds
+from garrick.sim.systems import EngineFaults, SystemFaults
 from garrick.sim.trace import Trace
 from garrick.system import ActorSystem
 
@@ -30,7 +31,7 @@ VIEW_SECONDS = 0.1
 """Virtual seconds after which all systems know a new one."""
 
 
-class World:
+class World(SystemFaults):
     """Several simulated systems; they form a convention.
 
     Args:
@@ -39,6 +40,7 @@ class World:
     """
 
     def __init__(self, seed: int = 0, *, choices: Choices | None = None) -> None:
+        super().__init__()
         self.seed = seed
         self.choices = choices or Choices(seed)
         self._kernel = Kernel(self.choices)
@@ -47,9 +49,10 @@ class World:
         self._nodes: dict[str, SimNode] = {}
         self._systems: list[tuple[SimNode, ActorSystem]] = []
         self._all: list[SimNode] = []
-        self.choices = Choices(seed)
         self.net = Net(self._kernel, self.choices)
         """The network between the systems, and its faults."""
+        self.engine = EngineFaults(self.choices)
+        """The server between the systems, and its faults."""
         self._convention: Any = None
         self._alone = False
 
@@ -77,19 +80,6 @@ class World:
         self.run(VIEW_SECONDS)
         return systems
 
-    def crash(self, name: str) -> None:
-        """Cut the power of a system: no handler and no ``finally`` of it runs any more, and the others have to notice.
-
-        Raises:
-            InvalidArgument: no system of that name runs.
-        """
-        node = self._nodes.pop(name, None)
-        if node is None:
-            raise InvalidArgument(
-                f"no system {name!r} runs in this world", hint=f"there are {', '.join(self._nodes) or 'none'}"
-            )
-        node.crash()
-
     def start(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         """Start the one system of this world, without a convention; the world ends with it."""
         self._alone = True
@@ -103,6 +93,7 @@ class World:
         if self._convention is None:
             self._convention = Convention(self._crew, self.net)
             self.net.attach(self._convention.network, name)
+            self.engine.attach(self._convention.network)
         node = self._new(name, capabilities)
         self.run(0)  # its process has joined its admin
         membership = WorldMembership(node, self._convention)
@@ -149,6 +140,8 @@ class World:
         """Stop all systems at the same time, and end all threads."""
         alive = [(node, system) for node, system in self._systems if self._nodes.get(node.name) is node]
         for node, _ in alive:
+            node.recover()
+        for node, _ in alive:
             node.farewell = False
             node.admin.shutdown(GRACE)
         for _, system in alive:
@@ -162,8 +155,6 @@ class World:
         for node in self._all:
             node.close()
         self._all.clear()
-        if self._convention is not None:
-            self._convention.close()
 
     def __enter__(self) -> Self:
         return self

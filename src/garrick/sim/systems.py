@@ -1,0 +1,173 @@
+"""`SystemFaults`: what happens to whole systems of a world: crash, restart, pause, slowness, clocks; and to its engine.
+
+Owns the scripted form of these faults; a random one is the same call (`garrick.sim.nemesis`). Must not know why they happen. Invariants:
+
+* A crash has no last words. The others learn of it by the end of its connections, or by their silence: a choice.
+* A restart is a new incarnation with nothing but what was durable.
+* A system that is paused loses nothing by it, if the others did not give it up meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from garrick.errors import InvalidArgument
+from garrick.sim.clock import SECOND
+from garrick.sim.kernel import Due
+from garrick.sim.net import RECONNECT_NS, name_of
+from garrick.sim.units import Duration, nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from garrick.engine.memory import MemoryNetwork
+    from garrick.sim.choices import Choices
+    from garrick.sim.kernel import Kernel
+    from garrick.sim.net import Net
+    from garrick.sim.node import SimNode
+    from garrick.system import ActorSystem
+
+STEP_NS = 50_000
+"""What an event of a system costs that is slowed by the factor 1: about what a message takes on a real machine."""
+
+
+class SystemFaults:
+    """The part of `World` for whole systems. Systems are given by name or as `ActorSystem`."""
+
+    choices: Choices
+    net: Net
+    _kernel: Kernel
+    _nodes: dict[str, SimNode]
+
+    def __init__(self) -> None:
+        self._crashes: Counter[str] = Counter()
+        self._down: dict[str, Mapping[str, Any]] = {}
+        """What crashed -> its capabilities."""
+
+    def system(self, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
+        """See World."""
+        raise NotImplementedError
+
+    def crash(self, system: Any, *, silent: bool | None = None) -> None:
+        """Cut the power of a system: no handler and no ``finally`` of it runs any more, and the others have to notice.
+
+        Args:
+            system: which one.
+            silent: whether they notice only its silence, as when a machine loses power, or the end of its connections, as when its
+                processes are killed; None: a choice.
+
+        Raises:
+            InvalidArgument: no such system runs.
+        """
+        node = self._node(system)
+        del self._nodes[node.name]
+        self._down[node.name] = node.capabilities
+        if silent is None:
+            self._crashes[node.name] += 1
+            silent = self.choices.choose("crash.silent", (node.name, self._crashes[node.name]), 2) == 1
+        node.crash(silent=silent)
+
+    def restart(self, system: Any) -> ActorSystem:
+        """Start a system again that has crashed, or crash it first: a new incarnation with the capabilities that it started with.
+
+        Raises:
+            InvalidArgument: there was none of that name.
+        """
+        name = name_of(system)
+        if name in self._nodes:
+            self.crash(name)
+        if name not in self._down:
+            raise InvalidArgument(f"no system {name!r} has crashed in this world", hint="start it with `World.system`")
+        return self.system(name, self._down.pop(name))
+
+    def pause(self, system: Any, duration: Duration) -> None:
+        """Nothing of a system happens for so long, as when its processes are stopped; its connections stay.
+
+        Raises:
+            InvalidArgument: no such system runs, or this is no duration.
+        """
+        node = self._node(system)
+        node.pause()
+        self._kernel.at(self._kernel.clock.ns + nanoseconds(duration), Due(node.resume))
+
+    def slow(self, system: Any, factor: float) -> None:
+        """Each event of a system takes ``factor`` times `STEP_NS` from now on; 0: no time, as usual.
+
+        Raises:
+            InvalidArgument: no such system runs, or the factor is negative.
+        """
+        if factor < 0:
+            raise InvalidArgument(f"a factor of {factor}", hint="0 is as fast as can be")
+        self._node(system).gate.slow_down(round(factor * STEP_NS))
+
+    def set_clock(self, system: Any, seconds: Duration) -> None:
+        """Set the wall clock of a system forward by so much (back, if negative); what measures time spans is not affected.
+
+        Raises:
+            InvalidArgument: no such system runs.
+        """
+        self._node(system).local_clock().jump(nanoseconds(seconds))
+
+    def drift(self, system: Any, parts_per_million: int) -> None:
+        """All clocks of a system gain so much from now on; negative: they lose. Real ones stay below 200.
+
+        Raises:
+            InvalidArgument: no such system runs, or its clocks would stand still.
+        """
+        if abs(parts_per_million) >= 500_000:
+            raise InvalidArgument(f"a drift of {parts_per_million} parts per million", hint="less than 500000")
+        self._node(system).local_clock().set_drift(parts_per_million)
+
+    def _node(self, system: Any) -> SimNode:
+        name = name_of(system)
+        node = self._nodes.get(name)
+        if node is None:
+            known = ", ".join(self._nodes) or "none"
+            raise InvalidArgument(f"no system {name!r} runs in this world", hint=f"there are {known}")
+        return node
+
+
+class EngineFaults:
+    """`World.engine`: the server between the systems."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._network: MemoryNetwork | None = None
+        self._starts = 0
+
+    def attach(self, network: MemoryNetwork) -> None:
+        """The network whose hub it is."""
+        self._network = network
+
+    @property
+    def running(self) -> bool:
+        """Whether systems can connect to it."""
+        return self._network is None or self._network.running
+
+    def stop(self) -> None:
+        """It ends: all connections break, and nothing moves between systems until `start`."""
+        if self._network is not None and self._network.running:
+            self._network.stop_hub()
+
+    def start(self, *, lose_directory: bool = False) -> None:
+        """It is back; the systems connect again, each within a second.
+
+        Args:
+            lose_directory: the directory has forgotten all members, too.
+        """
+        network = self._network
+        if network is not None and not network.running:
+            self._starts += 1
+            start = self._starts
+            network.start_hub(
+                forget=lose_directory,
+                after=lambda name: (
+                    self._choices.between("net.reconnect", (name, "engine", start), 0, RECONNECT_NS) / SECOND
+                ),
+            )
+
+    def fail_over(self, *, lose_directory: bool = False) -> None:
+        """One server ends, and another one of its cluster takes over: connections break, what was under way is in doubt."""
+        self.stop()
+        self.start(lose_directory=lose_directory)
