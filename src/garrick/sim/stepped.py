@@ -79,12 +79,15 @@ class _OwnThread(Executor):
 class _Turn:
     """One event."""
 
-    __slots__ = ("_gate", "run")
+    __slots__ = ("_gate", "_run")
 
     def __init__(self, run: Callable[[], None], gate: Gate) -> None:
-        self.run = run
-        """See `garrick.sim.gate.Gated`."""
+        self._run = run
         self._gate = gate
+
+    def run(self) -> None:
+        """See `garrick.sim.gate.Gated`."""
+        self._run()
 
     def step(self) -> None:
         """See `garrick.sim.kernel.Channel`."""
