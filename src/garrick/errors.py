@@ -401,3 +401,9 @@ class SimFailure(GarrickError, AssertionError):
         self.tail = tuple(tail)
         if self.tail:
             self.add_note("what happened before:\n" + "\n".join(f"  {line}" for line in self.tail))
+
+
+class NotSimulated(GarrickError, RuntimeError):
+    """Code that runs in a simulated world used something that the world can't make repeatable."""
+
+    code = "GAR-6002"

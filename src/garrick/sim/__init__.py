@@ -2,3 +2,7 @@
 
 ``ActorSystem("sim")`` is one system on a world of its own: the sequential base for debugging. `garrick.sim.world.World` holds several.
 """
+
+from garrick.sim.border import boundary
+
+__all__ = ["boundary"]

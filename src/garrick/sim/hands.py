@@ -18,16 +18,18 @@ Owns the threads and who runs. Must not know what is stepped. Invariants:
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once
+from garrick.sim.fences import COLLECT_STEPS, HandThread, fenced
 from garrick.sim.kernel import Due, Kernel
-from garrick.sim.sleeping import virtual_sleep
+from garrick.sim.rng import SeededRandom
 
 if TYPE_CHECKING:
     from garrick.ports import Waitable
@@ -123,10 +125,19 @@ class _Parked:
 
 
 class Crew:
-    """See the module."""
+    """See the module.
 
-    def __init__(self, kernel: Kernel) -> None:
+    Args:
+        kernel: what is stepped.
+        seed: of what code draws that belongs to no actor.
+        fences: whether code that is stepped meets those of `garrick.sim.fences`.
+    """
+
+    def __init__(self, kernel: Kernel, seed: int = 0, *, fences: bool = True) -> None:
         self.kernel = kernel
+        self.random = SeededRandom(seed, "world")
+        self._fences = fences
+        self._collect_at = COLLECT_STEPS
         self.closed = False
         self.running: Hand | None = None
         self._root: Hand | None = None
@@ -228,7 +239,7 @@ class Crew:
             self._root = self.running = hand = Hand(None)
             self._until = until
             try:
-                with self._sleeping():
+                with self._fenced():
                     self._drive(hand)
             finally:
                 self._root = self.running = None
@@ -236,9 +247,9 @@ class Crew:
         while self._afterwards:
             self._afterwards.pop(0)()
 
-    def _sleeping(self) -> AbstractContextManager[None]:
-        """What ``time.sleep`` of a handler is meanwhile."""
-        return virtual_sleep(self)
+    def _fenced(self) -> AbstractContextManager[None]:
+        """What code of the world meets meanwhile when it reaches for the outside."""
+        return fenced(self) if self._fences else nullcontext()
 
     # --- stepping ------------------------------------------------------------------------------------------------------------
 
@@ -267,10 +278,17 @@ class Crew:
                 log.critical("internal error in a step of the world", exc_info=True)
                 self.fail(error)
                 continue
+            if kernel.steps >= self._collect_at:
+                self._collect()
             if not more:
                 if hand is root:
                     return
                 self._free_root()
+
+    def _collect(self) -> None:
+        self._collect_at = self.kernel.steps + COLLECT_STEPS
+        if self._fences:
+            gc.collect(1)
 
     def _free_root(self) -> None:
         """Nothing can happen any more, but the program's thread waits in a handler, without an end: its wait fails."""
@@ -343,7 +361,7 @@ class Crew:
             return root
         if self._idle:
             return self._idle.pop()
-        hand = Hand(threading.Thread(target=lambda: self._help(hand), name=self._name("helper"), daemon=True))
+        hand = Hand(HandThread(target=lambda: self._help(hand), name=self._name("helper"), daemon=True))
         self._start(hand)
         return hand
 
@@ -381,7 +399,7 @@ class OwnHand:
     def __init__(self, crew: Crew, name: str) -> None:
         self._crew = crew
         self._job: Callable[[], None] | None = None
-        self.hand = Hand(threading.Thread(target=self._work, name=name, daemon=True))
+        self.hand = Hand(HandThread(target=self._work, name=name, daemon=True))
         crew._start(self.hand)
 
     def run(self, job: Callable[[], None]) -> None:

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVar
 
+from garrick.errors import NotSimulated
 from garrick.sim.clock import LocalClock, VirtualClock
+from garrick.sim.fences import refusal
 from garrick.sim.gate import Gate
 from garrick.sim.hands import Crew, Stall
 from garrick.sim.kernel import Due
@@ -199,6 +201,19 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         future: asyncio.Future[T] = self.create_future()
         self._kernel.put(_Job(self, future, func, args))
         return future
+
+    async def _make_subprocess_transport(self, *_: Any, **__: Any) -> Any:
+        raise refusal("subprocess.Popen.__init__")
+
+    def add_signal_handler(self, *_: Any) -> None:  # type: ignore[override]
+        """Not offered: signals come when they come."""
+        raise NotSimulated("signals can't be repeated in a simulated world", hint="send the actor a message")
+
+    def add_reader(self, *_: Any) -> None:  # type: ignore[override]
+        """Not offered: there is no real I/O."""
+        raise refusal("select.select")
+
+    add_writer = add_reader  # type: ignore[assignment]
 
     def run_forever(self) -> None:
         """Not offered: the kernel steps this loop."""

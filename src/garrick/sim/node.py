@@ -244,16 +244,17 @@ class SimNode:
             self.crew.wait(ended, self.crew.kernel.clock.now() + STOP_MARGIN)
 
 
-def start(name: str, capabilities: Mapping[str, Any], *, seed: int = 0) -> SimNode:
+def start(name: str, capabilities: Mapping[str, Any], *, seed: int = 0, fences: bool = True) -> SimNode:
     """Start a world of one system: base ``"sim"``.
 
     Args:
         name: of the system.
         capabilities: of the system.
         seed: what is random follows from it.
+        fences: see `garrick.sim.world.World`.
     """
     from garrick.sim.world import World
 
     if name == f"sim-{os.getpid()}":
         name = "sim"  # a name that was made up must not make two runs differ
-    return World(seed=seed).start(name, capabilities)
+    return World(seed=seed, fences=fences).start(name, capabilities)

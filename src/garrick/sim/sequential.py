@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from garrick.clocks import SystemIds
@@ -97,9 +96,6 @@ class SequentialCrew(Crew):
         """From the program: let all happen that can without waiting for anything."""
         self._session(lambda: not self.kernel.ready)
 
-    def _sleeping(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
 
 class SequentialNode(SimNode):
     """The one system of its world; see `garrick.node.base.Node`. ``grace`` is in real seconds."""
@@ -114,7 +110,7 @@ def start(name: str, capabilities: Mapping[str, Any]) -> SequentialNode:
         name: of the system.
         capabilities: of the system.
     """
-    crew = SequentialCrew(RealTimeKernel())
+    crew = SequentialCrew(RealTimeKernel(), fences=False)
     seed = random.SystemRandom().getrandbits(32)
     node = SequentialNode(crew, name, SystemIds.incarnation(), capabilities, seed, member=False)
     node.on_stopped = lambda _: crew.afterwards(lambda: _end(crew, node))

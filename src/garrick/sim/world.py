@@ -37,14 +37,16 @@ class World(SystemFaults):
     Args:
         seed: all randomness and all identifiers follow from it.
         choices: what else may go otherwise, of the same seed; by default what the seed says.
+        fences: whether code of the world that reaches for time, randomness, threads, processes or sockets gets what the seed decides, or
+            `NotSimulated` (`garrick.sim.boundary()`). False: it gets the real ones, and nothing promises that two runs are equal.
     """
 
-    def __init__(self, seed: int = 0, *, choices: Choices | None = None) -> None:
+    def __init__(self, seed: int = 0, *, choices: Choices | None = None, fences: bool = True) -> None:
         super().__init__()
         self.seed = seed
         self.choices = choices or Choices(seed)
         self._kernel = Kernel(self.choices)
-        self._crew = Crew(self._kernel)
+        self._crew = Crew(self._kernel, seed, fences=fences)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
         self._systems: list[tuple[SimNode, ActorSystem]] = []
