@@ -39,6 +39,8 @@ class Actor:
     _cell: Any
     _reentrant: ClassVar[bool] = False
     _handlers: ClassVar[HandlerTable] = HandlerTable(object)
+    _plain_spec: ClassVar[Any] = None
+    """How the runtime makes actors of exactly this class that are given no arguments and options; made when it is needed."""
     address: Address[Any]
     """The actor's own address."""
 

@@ -77,7 +77,7 @@ class AsyncActorSystem:
         """See ActorSystem.spawn."""
         self.system._check()
         runtime = self.system._runtime
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
         slot = Slot(runtime, runtime.admin, timeout, None)
         address = runtime.spawn(spec, runtime.admin, notify=slot.address)
         slot.target = address

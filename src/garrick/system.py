@@ -161,7 +161,7 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
         if slot is not None:

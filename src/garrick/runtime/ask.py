@@ -155,7 +155,7 @@ class Slot:
         if self.asker is None:
             self.runtime.waiting.discard(self)
         else:
-            self.asker.waits.remove(self)
+            self.asker.end_wait(self)
 
     def outcome(self) -> Any:
         """The answer of a finished ask, or its failure raised."""

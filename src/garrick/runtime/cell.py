@@ -10,9 +10,10 @@ steps runs on another thread, on the event loop, or waits (back-off, name claim)
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import InvalidArgument, NotAnAddress
@@ -39,6 +40,9 @@ STATES = ("starting", "running", "restarting", "suspended", "stopping", "ended")
 """Suspended: it failed, and its parent decides."""
 AFTER_MESSAGE, AT_ONCE = 1, 2
 """`Cell.stop_asked`: after the current message; the same, and its children don't finish what waits for them either."""
+
+NO_WAITS: Final = ()
+_waits_lock = threading.Lock()
 
 
 class Cell:
@@ -120,9 +124,23 @@ class Cell:
         """Its bound, if it has one; then no address knows the cell."""
         self.stash: stash.Stash | None = None
         self.behaviour: stash.Behaviour | None = None
-        self.waits: list[Slot | Gathering] = []
+        self.waits: Collection[Slot | Gathering] = NO_WAITS
+        """The answers that its handlers wait for; see `begin_wait`."""
 
     # --- used by the runtime ------------------------------------------------------------------------------------------
+
+    def begin_wait(self, wait: Slot | Gathering) -> None:
+        """A handler waits for an answer from now on; any thread, since several handlers of one actor may wait."""
+        if self.waits is NO_WAITS:
+            with _waits_lock:
+                if self.waits is NO_WAITS:
+                    self.waits = []
+        cast("list[Slot | Gathering]", self.waits).append(wait)
+
+    def end_wait(self, wait: Slot | Gathering) -> None:
+        """It no longer does."""
+        if wait in self.waits:
+            cast("list[Slot | Gathering]", self.waits).remove(wait)
 
     def hold(self) -> None:
         """From now on nothing of the actor runs from the lane; what arrives waits in the queue."""
@@ -143,10 +161,11 @@ class Cell:
         """One sentence: what the actor is doing and how much waits. For one question see `garrick.runtime.whereabouts`."""
         waiting = len(self.queue) if self.queue is not None and self.state != ENDED else 0
         under_way = len(self.executor.flights) if self.executor is not None else 0
+        waits = tuple(self.waits)
         if under_way:
             doing = f"{under_way} of its handlers are under way"
-        elif self.waits:
-            doing = f"it waits for {self.waits[-1].target}"
+        elif waits:
+            doing = f"it waits for {waits[-1].target}"
         elif self.busy:
             doing = "its handler is still running" if self.state == RUNNING else f"it is {STATES[self.state]}"
         else:
@@ -167,7 +186,7 @@ class Cell:
         mailbox: Any,
     ) -> Address[Any]:
         """See `garrick.actor.Actor.spawn`."""
-        spec = Spec(actor_class, args, kwargs, name, dict(requires or {}), supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
         if self.children is None:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)

@@ -33,9 +33,9 @@ def enter(slot: Slot, asker: Cell) -> None:
         AskDeadlock: the answer would come from an actor that waits, over actors of this process, for ``asker``.
     """
     # First join the graph, then look: of two actors that begin to wait for each other, the second one sees the first.
-    asker.waits.append(slot)
+    asker.begin_wait(slot)
     if cycles(slot, asker):
-        asker.waits.remove(slot)
+        asker.end_wait(slot)
         failure = error(slot, asker)
         slot.complete(None, failure)
         raise failure

@@ -211,7 +211,7 @@ class Gathering:
         if self.asker is None:
             self.runtime.waiting.add(self)
         else:
-            self.asker.waits.append(self)
+            self.asker.begin_wait(self)
             for slot in deadlock.cycles(self, self.asker):
                 slot.complete(None, deadlock.error(slot, self.asker))
         if self.runtime.abandoned:
@@ -220,5 +220,5 @@ class Gathering:
     def _leave(self) -> None:
         if self.asker is None:
             self.runtime.waiting.discard(self)
-        elif self in self.asker.waits:
-            self.asker.waits.remove(self)
+        else:
+            self.asker.end_wait(self)

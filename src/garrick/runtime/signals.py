@@ -5,8 +5,9 @@ Owns only data. A signal to an actor's address concerns that actor; a signal to 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from garrick.address import Address, ReplyAddress
 
@@ -17,21 +18,61 @@ class Signal:
     __slots__ = ()
 
 
-@dataclass
+NOTHING: Final[dict[str, Any]] = {}
+"""What specs without keyword arguments or requirements share; never changed."""
+
+
+def _nothing() -> dict[str, Any]:
+    return NOTHING
+
+
+@dataclass(slots=True)
 class Spec:
     """How to make (and re-make) an actor; travels with a spawn.
 
     ``actor_class`` is a class or ``"package.module.Class"``; a class that can't be pickled by reference fails in the spawner.
+    Never changed once an actor is made of it: actors may share one (`of`).
     """
 
     actor_class: Any
     args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] = field(default_factory=_nothing)
     name: str | None = None
-    requires: dict[str, Any] = field(default_factory=dict)
+    requires: dict[str, Any] = field(default_factory=_nothing)
     supervision: Any = None
     isolation: str = "shared"
     mailbox: Any = None
+
+    @classmethod
+    def of(
+        cls,
+        actor_class: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None,
+        requires: Mapping[str, Any] | None,
+        supervision: Any,
+        isolation: str,
+        mailbox: Any,
+    ) -> Spec:
+        """What ``spawn`` was called with. All actors of a class that were given nothing else share one: most actors need no more."""
+        if (
+            args
+            or kwargs
+            or name is not None
+            or requires
+            or supervision is not None
+            or mailbox is not None
+            or isolation != "shared"
+        ):
+            requires = dict(requires) if requires else NOTHING
+            return cls(actor_class, args, kwargs or NOTHING, name, requires, supervision, isolation, mailbox)
+        spec: Spec | None = getattr(actor_class, "_plain_spec", None)
+        if spec is None or spec.actor_class is not actor_class:  # a subclass finds its parent's
+            spec = cls(actor_class)
+            if isinstance(actor_class, type) and hasattr(actor_class, "_plain_spec"):
+                actor_class._plain_spec = spec
+        return spec
 
 
 # --- to an actor's address -------------------------------------------------------------------------------------------
