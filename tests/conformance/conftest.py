@@ -18,6 +18,7 @@ from garrick.sim import sequential
 from garrick.system import BASES
 from tests.conformance import conventions, leftovers
 from tests.conformance.actors import Gate
+from tests.conformance.shared import Shared, SharedProcesses
 
 Start = Callable[..., ActorSystem]
 
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "one_system(reason): makes no sense over two systems of a convention",
         "real_time(reason): makes no sense where the program's own thread runs the handlers",
         "over(*bases): only over these",
+        "alone(reason): needs processes that no other test has used",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -99,31 +101,44 @@ def copies(base: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def _conventions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], conventions.Convention]]:
-    """The real convention, started once: that takes longer than most tests."""
-    made: list[conventions.Convention] = []
+def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shared]]:
+    """The real convention and a multiprocess system, each started once: that takes longer than most tests."""
+    made: dict[str, Shared] = {}
 
-    def get() -> conventions.Convention:
-        if not made:
-            made.append(conventions.real(tmp_path_factory.mktemp("convention")))
-        return made[0]
+    def get(base: str) -> Shared:
+        if base not in made or made[base]._stopped is not None:  # a test may end it, or find it spoilt
+            made[base] = (
+                SharedProcesses() if base == "multiprocess" else conventions.real(tmp_path_factory.mktemp("convention"))
+            )
+        return made[base]
 
     yield get
-    assert [text for convention in made for text in convention.stop()] == []
+    assert [text for system in made.values() for text in system.stop()] == []
+
+
+def _may_share(node: pytest.Item, base: str) -> bool:
+    """Whether a test takes a system that others have used and will use."""
+    if base == "convention":
+        return True
+    # What is fit for the convention, which always is shared, does not disturb other systems either.
+    over = node.get_closest_marker("over")
+    fit = over is None or "convention" in over.args
+    return base == "multiprocess" and fit and not any(map(node.get_closest_marker, ("one_system", "alone")))
 
 
 @pytest.fixture
-def _shared(request: pytest.FixtureRequest) -> conventions.Convention | None:
-    """The real convention, if the test is about it; up before anybody looks at what there is."""
+def _shared(request: pytest.FixtureRequest) -> Shared | None:
+    """The system that the test shares with others; up before anybody looks at what there is."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec is None or callspec.params.get("base") != "convention":
+    base = None if callspec is None else callspec.params.get("base")
+    if base is None or not _may_share(request.node, base):
         return None
-    found: conventions.Convention = request.getfixturevalue("_conventions")()
+    found: Shared = request.getfixturevalue("_started")(base)
     return found
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(_shared: conventions.Convention | None) -> Iterator[None]:
+def nothing_is_left(_shared: Shared | None) -> Iterator[None]:
     """After every test: no thread, process, descriptor or directory more than before."""
     before = leftovers.Belongings.now()
     yield
@@ -132,13 +147,12 @@ def nothing_is_left(_shared: conventions.Convention | None) -> Iterator[None]:
 
 
 @pytest.fixture
-def start(base: str, nothing_is_left: None, _shared: conventions.Convention | None, tmp_path: Path) -> Iterator[Start]:
+def start(base: str, nothing_is_left: None, _shared: Shared | None, tmp_path: Path) -> Iterator[Start]:
     """Start a system of the base; what the test does not stop itself is stopped, and must end by itself."""
     systems: list[ActorSystem] = []
 
     def make(**options: Any) -> ActorSystem:
-        if base == "convention" and not options:
-            assert _shared is not None
+        if _shared is not None and not options:
             return _shared
         options.setdefault("name", f"conf-{os.getpid()}-{next(_numbers)}")
         if base == "multiprocess":
@@ -160,8 +174,12 @@ def start(base: str, nothing_is_left: None, _shared: conventions.Convention | No
     yield make
     abandoned = [text for system in systems if system._stopped is None for text in system.stop()]
     assert abandoned == []
-    if _shared is not None:
-        _shared.clear()
+    if _shared is not None and _shared._stopped is None:
+        try:
+            _shared.clear()
+        except BaseException:
+            _shared.stop()  # the next test is not to suffer from this one
+            raise
 
 
 def _sequential(*, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:

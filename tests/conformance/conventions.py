@@ -21,6 +21,7 @@ from garrick.runtime.signals import StatusWanted, SubscribeDeadLetters
 from garrick.sim.world import World
 from garrick.wire.envelope import SIGNAL
 from tests.conformance.actors import Echo
+from tests.conformance.shared import Shared
 
 FAR = {"far": True}
 """What the other system has and this one has not."""
@@ -28,15 +29,13 @@ FAR = {"far": True}
 _numbers = count(1)
 
 
-class Convention(ActorSystem):
+class Convention(Shared):
     """``here``, where the program is, and ``there``, where its actors are; with the surface of one system."""
 
     def __init__(self, here: ActorSystem, there: ActorSystem, close: Callable[[], None]) -> None:
-        self._adopt(here._node)
+        super().__init__(here._node)
         self.here, self.there = here, there
         self._close = close
-        self._tops: list[Address[Any]] = []
-        self._inboxes: list[Inbox] = []
         self._await_placement()
         # What serves a family that lives apart comes up now, or it would look like something that the first such test left behind.
         self.here.stop_actor(super().spawn(Echo))
@@ -63,9 +62,7 @@ class Convention(ActorSystem):
     # --- what goes to the other system ------------------------------------------------------------------------------------
 
     def spawn(self, *args: Any, requires: Mapping[str, Any] | None = None, **kwargs: Any) -> Address[Any]:
-        address = super().spawn(*args, requires={**FAR, **(requires or {})}, **kwargs)
-        self._tops.append(address)
-        return address
+        return super().spawn(*args, requires={**FAR, **(requires or {})}, **kwargs)
 
     def lookup(self, name: str, timeout: float = 30.0) -> Address[Any] | None:
         return self.there.lookup(name, timeout)
@@ -87,15 +84,9 @@ class Convention(ActorSystem):
         for system in (self.there, self.here):  # so that what is missing is only what makes the two differ
             system.set_capability(key, value)
 
-    def inbox(self) -> Inbox:
-        inbox = super().inbox()
-        self._inboxes.append(inbox)
-        return inbox
-
     def dead_letters(self) -> Inbox:
         """Letters of both systems: a message dies where it is found to have no receiver."""
-        letters = self.here.dead_letters()
-        self._inboxes.append(letters)
+        letters = super().dead_letters()
         runtime, admin = self.here._runtime, self.there._runtime.admin
         runtime.route(admin, SubscribeDeadLetters(letters.address), letters.address, SIGNAL)
         runtime.ask(admin, StatusWanted(), 5, kind=SIGNAL).result()
@@ -103,20 +94,12 @@ class Convention(ActorSystem):
 
     # --- the end -----------------------------------------------------------------------------------------------------------
 
-    def clear(self) -> None:
-        """End what the program has made, so that the systems can serve the next test; nothing may be left."""
-        for inbox in self._inboxes:
-            inbox.close()
-        for address in self._tops:
-            self.here.stop_actor(address)
-        self._tops.clear()
-        self._inboxes.clear()
-        left = [
-            f"{actor['class']} {actor['address']}"
-            for system in (self.here, self.there)
-            for actor in system.status()["actors"]
-        ]
-        assert left == []
+    def living(self) -> list[str]:
+        actors = [actor for system in (self.here, self.there) for actor in system.status()["actors"]]
+        return [f"{actor['class']} {actor['address']}" for actor in actors]
+
+    def end_actor(self, address: Address[Any]) -> None:
+        self.here.stop_actor(address)
 
     def stop(self, grace: float = 5.0) -> list[str]:
         if self._stopped is None:

@@ -45,7 +45,8 @@ class StoppingAtOnce:
         for text in ("one", "three", "two"):
             system.send(child, text)
         with contextlib.suppress(AskTimeout):  # it is told all the same; in virtual time nobody has to wait
-            system.stop_actor(child, timeout=1, drain=False)
+            system.stop_actor(child, timeout=0.05, drain=False)
+        arrived(system, child)
         gate.open()
         assert waiting.result() == "waited"
         family.told(child=[("stopping", "stopped")], boss=[("exited", child, "stopped")])

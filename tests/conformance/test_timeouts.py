@@ -57,6 +57,7 @@ def test_the_question_waits_behind_others(system: ActorSystem, asker: str) -> No
     assert re.search(r"waits behind \d other messages?, and the actor has been handling a Nap for \d+ ms", text)
     if asker == "program":
         assert "behind 2 other messages" in text
+    system.stop_actor(actor, drain=False)
 
 
 def test_one_of_many_questions(system: ActorSystem) -> None:
