@@ -21,7 +21,7 @@ class Nap:
 class Napping(Actor):
     """Sleeps on request."""
 
-    @on
+    @on(cancellable=True)
     def nap(self, message: Nap) -> Any:
         if not message.blocking:
             return self._later(message)
