@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from garrick import ActorSystem, HandlerFailed, UnpicklableMessage
+from garrick import ActorSystem, HandlerFailed, Poisoned, UnpicklableMessage
 from garrick.inbox import Inbox
 from tests.conformance.actors import Echo, Get, Make, Parent, Recorder
-from tests.conformance.waiting_actors import AnswersLock, Exploding, Mutator, Payload, SendsLock
+from tests.conformance.waiting_actors import AnswersLock, Exhausted, Exploding, Mutator, Payload, SendsLock
 
 
 def test_messages_are_copied_each_by_itself_between_processes(system: ActorSystem, copies: bool) -> None:
@@ -65,3 +65,15 @@ class TestUnpicklable:
             system.spawn(Parent, threading.Lock())
         with pytest.raises(UnpicklableMessage):
             system.spawn(type("Local", (Echo,), {}))
+
+    @pytest.mark.parametrize("broken", [Exploding, Exhausted])
+    def test_what_cannot_be_read_in_a_flood_costs_nothing_around_it(
+        self, system: ActorSystem, inbox: Inbox, broken: type
+    ) -> None:
+        target = system.spawn(Recorder)
+        bad = (0, 1, 70, 150, 400, 998, 999)
+        for i in range(1000):
+            inbox.send(target, broken() if i in bad else i)
+        assert system.ask(target, Get()) == [i for i in range(1000) if i not in bad]
+        for _ in bad:
+            assert isinstance(inbox.receive(timeout=5), Poisoned)

@@ -381,6 +381,17 @@ def _explode() -> None:
     raise ValueError("not here")
 
 
+class Exhausted:
+    """As `Exploding`, with the error that ends iterations, which must not end the reading of what comes behind."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _exhaust, ()
+
+
+def _exhaust() -> None:
+    raise StopIteration
+
+
 class Mutator(Actor):
     """Changes what it is sent."""
 

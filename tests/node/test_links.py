@@ -25,6 +25,7 @@ from garrick.runtime.once import Once
 from garrick.wire.codec import loads
 from garrick.wire.envelope import BUFFERS, MESSAGE, SIGNAL, Raw, decode, encode
 from garrick.wire.parcel import LARGE, contents
+from garrick.wire.run import members
 
 SYSTEM = "s@0000000001"
 TOKEN = b"t" * 32
@@ -50,6 +51,7 @@ class End:
             reactor=self.poller,
             bodies=Bodies(None, None, program=False),
         )
+        self.targets = {process: Address[Any](SYSTEM, process, process << 40 | 1) for process in range(4)}
         self.got: list[Any] = []
         self.back: list[tuple[Any, str]] = []
         self.links.undeliverable = lambda raw, reason: self.back.append((unpacked(raw), reason))
@@ -62,10 +64,10 @@ class End:
         self.listener = Listener(listen(self.rundir.socket(self.number)), self.poller, TOKEN, self.receive)
 
     def receive(self, envelopes: list[Raw], number: int) -> None:
-        self.got += [(number, unpacked(raw)) for raw in envelopes]
+        self.got += [(number, unpacked(raw)) for whole in envelopes for raw in members(whole)]
 
     def post(self, number: int, message: Any, kind: int = MESSAGE) -> None:
-        self.links.post(Address(SYSTEM, number, number << 40 | 1), message, None, kind)
+        self.links.post(self.targets[number], message, None, kind)
 
     def close(self) -> None:
         self.links.undeliverable = lambda _raw, _reason: None
@@ -204,6 +206,21 @@ def test_half_an_envelope_is_not_handed_back_and_the_rest_is(ends: tuple[End, En
     assert arrived == messages[: len(arrived)]
     assert returned == messages[len(messages) - len(returned) :]
     assert len(messages) - 1 <= len(arrived) + len(returned) <= len(messages)
+
+
+def test_small_messages_that_were_half_written_come_back(ends: tuple[End, End]) -> None:
+    first, second = ends
+    first.post(2, "hello")
+    turns(first, second, until=lambda: second.got)
+    messages = [(i, b"x" * 900) for i in range(3000)]
+    for message in messages:
+        first.post(2, message)
+    for _ in range(5):
+        first.poller.poll(0)  # the socket takes some; nobody reads
+    assert first.links.pending
+    first.links.lost(2, "worker lost")
+    turns(second, until=lambda: not second.listener or not second.listener.links)
+    assert [message for _, message in second.got[1:]] + [message for message, _ in first.back] == messages
 
 
 def test_users_messages_wait_for_room_and_signals_do_not(ends: tuple[End, End]) -> None:

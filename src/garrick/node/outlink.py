@@ -2,8 +2,10 @@
 
 Owns the queue of envelopes, connecting, and writing. Must not know what envelopes mean. Invariants:
 
-* Envelopes leave in the order in which they were appended to ``chunks`` (under ``lock``); each is written as a whole or, if the
-  peer is lost, handed back.
+* What is sent leaves in the order in which it was appended to ``queue``; each envelope is written as a whole or, if the peer is lost,
+  handed back.
+* Appending takes no lock (`list.append` is atomic), makes no header and does not count: a flood of small messages pays for all that
+  once per batch, when a writer takes the batch over. That writer is the only one who takes from the queue or changes ``size``.
 * Appending may be done by any thread; writing is done by one thread at a time (``_writing``), by whichever comes first; descriptors
   are watched and unwatched by the reactor's thread only.
 * A link that is not connected keeps what it gets and tries again until its peer is there or reported lost: the peer may be a
@@ -21,7 +23,9 @@ from typing import Any, Final
 
 from garrick.node.reactor import READ, WRITE, Reactor
 from garrick.runtime.once import Once
-from garrick.wire.parcel import Parcel
+from garrick.wire.envelope import HEADER_SIZE, Raw
+from garrick.wire.parcel import Parcel, weight
+from garrick.wire.run import Entry, gather, is_run, members
 
 log = logging.getLogger("garrick.node")
 
@@ -29,6 +33,10 @@ LIMIT: Final = 16 * 1024 * 1024
 """Bytes that may wait for one peer before senders have to wait."""
 LOW: Final = LIMIT // 2
 """Senders that wait go on when no more than this is left."""
+FLUSH_AT: Final = 64 * 1024
+"""Bytes from which a link is written before the turn of its process ends."""
+PRESS_AT: Final = 64
+"""Entries from which they are taken over before the turn of the process ends."""
 _BATCH: Final = 256 * 1024
 """Bytes that are joined for one write."""
 _PIECES: Final = 64
@@ -48,12 +56,13 @@ class OutLink:
         reactor: waits for the socket.
         attend: called on any thread when `serve` should be called soon.
         broken: called on the reactor's thread when the peer closes an established connection.
+        system: whose processes both are.
     """
 
     __slots__ = (
         "_blocked",
-        "_partial",
         "_hello",
+        "_partial",
         "_path",
         "_pieces",
         "_reactor",
@@ -61,20 +70,27 @@ class OutLink:
         "_retry",
         "_sock",
         "_space",
+        "_system",
         "_watched",
         "_writing",
         "attend",
         "broken",
-        "chunks",
         "closed",
         "connected",
         "dirty",
         "lock",
+        "queue",
         "size",
     )
 
     def __init__(
-        self, path: str, hello: bytes, reactor: Reactor, attend: Callable[[OutLink], None], broken: Callable[[], None]
+        self,
+        path: str,
+        hello: bytes,
+        reactor: Reactor,
+        attend: Callable[[OutLink], None],
+        broken: Callable[[], None],
+        system: str,
     ) -> None:
         self.attend = attend
         self.broken = broken
@@ -82,16 +98,18 @@ class OutLink:
         self.closed = False
         self.dirty = False
         """Whether the owner has it on its list of links to flush."""
+        self._system = system
         self._path = path
         self._hello = hello
         self._reactor = reactor
         self._sock: socket.socket | None = None
         self.lock = threading.Lock()
-        """Guards ``chunks``, ``size`` and ``_space``; held for a few instructions."""
-        self.chunks: list[bytes | memoryview] = []
+        """Guards ``_space`` and ``closed``; held for a few instructions."""
+        self.queue: list[Entry] = []
+        """What was sent and is not taken over: appended to by any thread."""
         self.size = 0
-        """Bytes that wait."""
-        self._rest: list[bytes | memoryview] = []
+        """Bytes that were taken over and wait. Owned by who holds ``_writing``."""
+        self._rest: list[Raw] = []
         """What has been taken out of the queue and not been written. Owned by who holds ``_writing``."""
         self._partial = False
         """The first of ``_rest`` is the end of an envelope whose beginning was written."""
@@ -115,24 +133,40 @@ class OutLink:
                 self._space = Once()
             return self._space
 
-    def flush(self) -> None:
-        """Write what can be written without waiting."""
-        while (self.chunks or self._rest) and self.connected and not self._blocked:
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait; of what is not taken over yet only the headers are counted. 0: nothing waits."""
+        # The queue first: what leaves it was added to ``size`` before.
+        return HEADER_SIZE * len(self.queue) + self.size
+
+    def press(self, least: int = FLUSH_AT) -> None:
+        """Take the queue over, and write if at least so many bytes wait."""
+        while self.queue or (self._rest and self.size >= least and self.connected and not self._blocked):
             if not self._writing.acquire(blocking=False):
                 return  # whoever writes looks again when it is done
             try:
-                if self.connected:
+                self._take_over()
+                if self.connected and not self._blocked and self.size >= least:
                     self._write()
             finally:
                 self._writing.release()
+
+    def flush(self) -> None:
+        """Write what can be written without waiting."""
+        self.press(0)
+
+    def _take_over(self) -> None:
+        queue = self.queue
+        entries = queue[:]
+        envelopes = gather(entries, self._system)
+        self.size += sum(map(weight, envelopes))
+        self._rest += envelopes
+        del queue[: len(entries)]
 
     def _write(self) -> None:
         sock = self._sock
         if sock is None:
             return
-        if not self._rest:
-            with self.lock:
-                self._rest, self.chunks = self.chunks, []
         rest = self._rest
         while rest:
             if type(rest[0]) is Parcel:
@@ -191,8 +225,8 @@ class OutLink:
         return sent
 
     def _release(self, sent: int) -> None:
+        self.size -= sent
         with self.lock:
-            self.size -= sent
             space = None
             if self._space is not None and self.size <= LOW:
                 space, self._space = self._space, None
@@ -282,36 +316,42 @@ class OutLink:
         self._watched = 0
         self._again()
 
-    def close(self) -> list[bytes | memoryview]:
+    def close(self) -> list[Raw]:
         """Nothing can be sent here any more; what was not sent."""
         with self.lock:
             self.closed = True
-            chunks, self.chunks = self.chunks, []
-            self.size = 0
             space, self._space = self._space, None
         with self._writing:
             sock, self._sock = self._sock, None
             self.connected = False
             self._forget_partial()
+            self._take_over()
             rest, self._rest = self._rest, []
+            self.size = 0
         if sock is not None:
             self._reactor.unwatch(sock.fileno())
             sock.close()
         if space is not None:
             space.finish()
-        return rest + chunks
+        return [envelope for raw in rest for envelope in members(raw)]
 
     def _forget_partial(self) -> None:
         if self._partial:
             self._partial = False
             lost = self._rest.pop(0)
-            size = sum(map(len, self._pieces)) if type(lost) is Parcel else len(lost)
-            with self.lock:
-                self.size = max(0, self.size - size)
+            if type(lost) is Parcel:
+                self.size -= sum(map(len, self._pieces))
+            else:
+                self.size -= len(lost)
+                whole = lost.obj if type(lost) is memoryview else None
+                if type(whole) is bytes and is_run(whole):
+                    # The reader takes whole envelopes only, so it has none of these: as if they had never been written.
+                    self._rest.insert(0, whole)
+                    self.size += len(whole)
         self._pieces = []
 
 
-def _batch(chunks: list[bytes | memoryview]) -> tuple[bytes | memoryview, int]:
+def _batch(chunks: list[Raw]) -> tuple[Raw, int]:
     """The first chunks as one piece of about `_BATCH` bytes, and how many they are."""
     total = count = 0
     for chunk in chunks:
@@ -326,7 +366,7 @@ def _batch(chunks: list[bytes | memoryview]) -> tuple[bytes | memoryview, int]:
     return b"".join(chunks[:count]), count
 
 
-def _cut(chunks: list[bytes | memoryview], sent: int) -> bool:
+def _cut(chunks: list[Raw], sent: int) -> bool:
     """Take ``sent`` bytes away from the front; whether that cuts an envelope in two."""
     count = 0
     for chunk in chunks:
