@@ -34,7 +34,7 @@ def stream(world: World, count: int = COUNT) -> Callable[[str], list[Any]]:
 
 
 def statistics(world: World, name: str) -> LinkStatistics:
-    node: Any = next(node for node in world._all if node.name == name)
+    node: Any = world._nodes[name]
     found: LinkStatistics = next(iter(node.membership._gateway._peers.values())).link.statistics()
     return found
 

@@ -24,6 +24,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from garrick.buggify import buggify
 from garrick.engine.carrier import Verdict, name_of
 from garrick.engine.membership import (
     Change,
@@ -491,7 +492,10 @@ class Directory:
             self._next_count = now + self.patience.count
             out.append(Count())
         if self._changes and now >= self._published_at + self.patience.publish:
-            self._flush(now, out)
+            if buggify("directory.late delta"):
+                self._published_at = now
+            else:
+                self._flush(now, out)
         elif now >= self._next_beat and not self._changes:
             self._next_beat = now + self.patience.beat
             out.append(Publish(Delta(self.epoch, self.version, (), self.settled)))

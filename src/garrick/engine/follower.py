@@ -15,6 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from garrick.buggify import buggify
 from garrick.engine.carrier import name_of
 from garrick.engine.membership import (
     Change,
@@ -304,6 +305,8 @@ class Follower:
                     self._announce_again(now)
             self._keep(delta)
             self._ask(now)
+        elif delta.changes and buggify("follower.missed delta"):
+            pass  # as if it had been lost: the next one shows the gap
         elif delta.version == self.version + 1 and delta.changes and not self._later:
             self._apply(delta, out)
         elif delta.version > self.version:

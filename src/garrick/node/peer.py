@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from garrick.buggify import buggify
 from garrick.engine.carrier import Engine
 from garrick.errors import WireError
 from garrick.wire.envelope import Raw
@@ -38,6 +39,8 @@ LANE = 1
 OVERFLOW = 64 * 1024 * 1024
 """Bytes that may wait here beyond the link's own queue; what comes then is handed back."""
 FULL = "way full"
+LATE = 0.05
+"""Seconds that a turn may be late when a simulation wants it."""
 REFUSED = 0.1
 """Seconds between two attempts while the engine refuses frames, in case it does not say that it takes them again."""
 
@@ -162,7 +165,8 @@ class Peer:
     def wake(self) -> None:
         """There is something to do in the next turn of the loop: what comes until then shares its frames."""
         if self._turn is None and not self._closed:
-            self._turn = self._loop.call_soon(self._run)
+            late = buggify("peer.late turn")
+            self._turn = self._loop.call_later(LATE, self._run) if late else self._loop.call_soon(self._run)
 
     def _run(self) -> None:
         self._turn = None

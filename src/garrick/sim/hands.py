@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from garrick.buggify import set_decider
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once
 from garrick.sim.fences import COLLECT_STEPS, HandThread, fenced
@@ -139,6 +140,8 @@ class Crew:
         self._fences = fences
         self._collect_at = COLLECT_STEPS
         self.closed = False
+        self.decide: Callable[[str], bool] | None = None
+        """What `garrick.buggify` says while the world runs."""
         self.running: Hand | None = None
         self._root: Hand | None = None
         self._until: Callable[[], bool] = _never
@@ -236,6 +239,7 @@ class Crew:
         with self._turn:
             if self.closed:
                 return
+            before = set_decider(self.decide)
             self._root = self.running = hand = Hand(None)
             self._until = until
             try:
@@ -244,6 +248,7 @@ class Crew:
             finally:
                 self._root = self.running = None
                 self._until = _never
+                set_decider(before)
         while self._afterwards:
             self._afterwards.pop(0)()
 

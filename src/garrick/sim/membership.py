@@ -27,7 +27,9 @@ from garrick.wire.codec import dumps
 from garrick.wire.envelope import Raw, decode, encode
 
 if TYPE_CHECKING:
-    from garrick.engine.ways import Ways
+    from asyncio import Task
+
+    from garrick.sim.net import Net
     from garrick.sim.node import SimNode
 
 PATIENCE = 10.0
@@ -37,9 +39,10 @@ PATIENCE = 10.0
 class Convention:
     """What the systems of a world share: the network and its directory."""
 
-    def __init__(self, crew: Crew, ways: Ways) -> None:
+    def __init__(self, crew: Crew, net: Net) -> None:
+        self.net = net
         self._kernel = crew.kernel
-        self.network = MemoryNetwork(self._schedule, crew.kernel.clock.now, ways=ways)
+        self.network = MemoryNetwork(self._schedule, crew.kernel.clock.now, ways=net)
 
     def _schedule(self, delay: float, function: Callable[[], None]) -> None:
         kernel = self._kernel
@@ -56,14 +59,35 @@ class WorldMembership:
         self._node = node
         self._runtime = node.runtime
         self._network = convention.network
+        self._convention = convention
         self.loop = StepLoop(node.crew, f"{node.runtime.system} gateway", node.clock, node.gate)
         engine = MemoryEngine(convention.network, schedule=self._schedule, now=self.loop.time)
         self._gateway = Gateway(node.runtime.system, self, engine)
+        self._joining: Task[None] | None = None
+        self._joined = Once()
         self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
 
     def join(self) -> None:
-        """Take part from now on."""
-        self._run(self._gateway.start(None))
+        """Begin to take part."""
+        if self.loop.dead:
+            return  # the power was cut before it began
+        task = self._joining = self.loop.create_task(self._start())
+        task.add_done_callback(lambda _: self._joined.finish())
+
+    async def _start(self) -> None:
+        await self._gateway.start(None)
+        self._convention.net.joins(self._node.name)
+
+    def wait(self) -> None:
+        """From the program or a handler: let the world go on until `join` is done.
+
+        Raises:
+            EngineError: the engine refused this system.
+        """
+        crew = self._node.crew
+        crew.wait(self._joined, crew.kernel.clock.now() + PATIENCE)
+        if self._joining is not None and self._joining.done():
+            self._joining.result()
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """From the program or a handler: let the world go on until ``coroutine`` has ended on the loop."""
@@ -114,6 +138,7 @@ class WorldMembership:
 
     def close(self) -> None:
         """See Membership."""
+        self.loop.dead = True
         self.loop.forget()
         self.loop.close()
 

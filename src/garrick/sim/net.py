@@ -13,9 +13,10 @@ connection to it, which does not lose what it sends, but the feed may lose a mes
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from garrick.errors import InvalidArgument
@@ -198,6 +199,16 @@ class Link:
         return sum(way.in_flight for way in self._ways)
 
 
+class Cut:
+    """One cut of the network; see `Net.partition`."""
+
+    def __init__(self) -> None:
+        self.walls: list[tuple[frozenset[str], frozenset[str]]] = []
+        """What is sent from one of the first to one of the second gets lost."""
+        self.apart: list[str] = []
+        """Who has lost the engine."""
+
+
 class Net:
     """See the module. `World.net`."""
 
@@ -208,8 +219,9 @@ class Net:
         self.cuts = 0
         self.at = kernel.at
         self._ways: dict[tuple[str, str], Way] = {}
-        self._walls: list[tuple[frozenset[str], frozenset[str]]] = []
-        self._apart: dict[str, None] = {}
+        self._cuts: dict[Cut, None] = {}
+        self._apart: Counter[str] = Counter()
+        """Systems that are cut from the engine, by how many cuts."""
         self._engine: Engine | None = None
         self._first = ""
         self._returns = 0
@@ -289,7 +301,7 @@ class Net:
         one_way: bool = False,
         engine: bool = True,
         reset: bool = False,
-    ) -> None:
+    ) -> Cut:
         """Cut the network between groups of systems, until `heal`. A system in no group is a bridge: it reaches all of them.
 
         Args:
@@ -298,47 +310,64 @@ class Net:
             engine: whether the groups without the world's first system, beside which the engine runs, lose the engine too, and so the
                 convention, and one another; False: as with a server of the engine in each group.
             reset: connections to the engine break at once; else nobody is told, and silence has to be noticed.
+
+        Returns:
+            What `heal` can end by itself.
         """
         sets = [frozenset(map(name_of, group)) for group in groups]
-        self.cuts += 1
+        cut = Cut()
         for index, one in enumerate(sets):
             for other in sets[index + 1 :]:
-                self._walls.append((one, other))
+                cut.walls.append((one, other))
                 if not one_way:
-                    self._walls.append((other, one))
+                    cut.walls.append((other, one))
         if engine and not one_way and any(self._first in group for group in sets):
             for group in sets:
                 if self._first not in group:
-                    for name in sorted(group):
-                        self.cut_off(name, reset=reset)
-        elif reset and self._engine is not None:
-            for name in sorted(frozenset().union(*sets)):
+                    cut.apart += sorted(group)
+        self._land(cut)
+        for name in cut.apart or sorted(frozenset().union(*sets)):
+            if reset and self._engine is not None and name in self._engine.carriers:
                 self._engine.reset(name)
+        return cut
 
-    def cut_off(self, system: Any, *, reset: bool = False) -> None:
+    def cut_off(self, system: Any, *, reset: bool = False) -> Cut:
         """Cut one system from the engine, and so from all others, until `heal`; ``reset`` as with `partition`."""
-        name = name_of(system)
-        self.cuts += 1
-        self._apart[name] = None
-        if self._engine is not None and name in self._engine.carriers:
-            self._engine.isolate(name)
-            if reset:
-                self._engine.reset(name)
+        cut = Cut()
+        cut.apart.append(name_of(system))
+        self._land(cut)
+        if reset and self._engine is not None and cut.apart[0] in self._engine.carriers:
+            self._engine.reset(cut.apart[0])
+        return cut
 
-    def heal(self) -> None:
-        """All cuts end; who lost the engine is back within a second."""
-        self._walls.clear()
-        apart, self._apart = self._apart, {}
-        for name in apart:
-            self._returns += 1
-            self.at(
-                self.now_ns + self.choices.between("net.reconnect", (name, self._returns), 0, RECONNECT_NS),
-                Due(lambda name=name: self._back(name)),  # type: ignore[misc]
-            )
+    def _land(self, cut: Cut) -> None:
+        self.cuts += 1
+        self._cuts[cut] = None
+        for name in cut.apart:
+            self._apart[name] += 1
+            if self._engine is not None and name in self._engine.carriers:
+                self._engine.isolate(name)
+
+    def heal(self, cut: Cut | None = None) -> None:
+        """A cut ends, or all of them; who lost the engine is back within a second."""
+        for over in list(self._cuts) if cut is None else [cut] if cut in self._cuts else []:
+            del self._cuts[over]
+            for name in over.apart:
+                self._apart[name] -= 1
+                if not self._apart[name]:
+                    del self._apart[name]
+                    self._returns += 1
+                    delay = self.choices.between("net.reconnect", (name, self._returns), 0, RECONNECT_NS)
+                    self.at(self.now_ns + delay, Due(partial(self._back, name)))
 
     def _back(self, name: str) -> None:
         if self._engine is not None and name not in self._apart and name in self._engine.carriers:
             self._engine.reconnect(name)
+
+    def joins(self, name: str) -> None:
+        """A system has just connected: if it is cut from the engine, it has got nowhere."""
+        if name in self._apart and self._engine is not None and name in self._engine.carriers:
+            self._engine.isolate(name)
 
     def is_apart(self, system: Any) -> bool:
         """Whether this system is cut from the engine."""
@@ -346,9 +375,11 @@ class Net:
 
     def is_cut(self, source: str, target: str) -> bool:
         """Whether what is sent now from the one to the other gets lost."""
-        return any(source in one and target in other for one, other in self._walls) or (
-            bool(self._apart) and (source in self._apart or target in self._apart)
-        )
+        if not self._cuts:
+            return False
+        if source in self._apart or target in self._apart:
+            return True
+        return any(source in one and target in other for cut in self._cuts for one, other in cut.walls)
 
     def lost_in_a_cut(self, way: Way, flight: Flight) -> bool:
         """Whether a frame that has got so far ends in a cut that landed meanwhile."""

@@ -44,6 +44,14 @@ class Membership(Protocol):
         """Tell the others about this system."""
         ...
 
+    def join(self) -> None:
+        """Begin to take part."""
+        ...
+
+    def wait(self) -> None:
+        """Until `join` is done."""
+        ...
+
     def leave(self) -> None:
         """Say good-bye, and wait until that is done."""
         ...

@@ -37,6 +37,7 @@ class SystemFaults:
 
     choices: Choices
     net: Net
+    engine: EngineFaults
     _kernel: Kernel
     _nodes: dict[str, SimNode]
 
@@ -47,6 +48,14 @@ class SystemFaults:
 
     def system(self, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
         """See World."""
+        raise NotImplementedError
+
+    def _begin(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
+        """Start a system without waiting until it takes part."""
+        raise NotImplementedError
+
+    def _bury(self, node: SimNode) -> None:
+        """It has crashed or ended."""
         raise NotImplementedError
 
     def crash(self, system: Any, *, silent: bool | None = None) -> None:
@@ -67,6 +76,22 @@ class SystemFaults:
             self._crashes[node.name] += 1
             silent = self.choices.choose("crash.silent", (node.name, self._crashes[node.name]), 2) == 1
         node.crash(silent=silent)
+        self._bury(node)
+
+    def revive(self, name: str) -> None:
+        """Start a system again that has crashed, as `restart` does, but without waiting for it; nothing if it runs."""
+        if name in self._down:
+            self._begin(name, self._down.pop(name))
+
+    @property
+    def down(self) -> list[str]:
+        """The systems that have crashed and were not started again."""
+        return list(self._down)
+
+    @property
+    def up(self) -> list[str]:
+        """The systems that run."""
+        return list(self._nodes)
 
     def restart(self, system: Any) -> ActorSystem:
         """Start a system again that has crashed, or crash it first: a new incarnation with the capabilities that it started with.
@@ -79,7 +104,7 @@ class SystemFaults:
             self.crash(name)
         if name not in self._down:
             raise InvalidArgument(f"no system {name!r} has crashed in this world", hint="start it with `World.system`")
-        return self.system(name, self._down.pop(name))
+        return self.system(name, self._down.pop(name))  # which waits
 
     def pause(self, system: Any, duration: Duration) -> None:
         """Nothing of a system happens for so long, as when its processes are stopped; its connections stay.
@@ -118,6 +143,14 @@ class SystemFaults:
         if abs(parts_per_million) >= 500_000:
             raise InvalidArgument(f"a drift of {parts_per_million} parts per million", hint="less than 500000")
         self._node(system).local_clock().set_drift(parts_per_million)
+
+    def calm_down(self) -> None:
+        """Nothing is cut, slow, paused or lossy any more, and the engine runs. What has crashed stays down; clocks stay wrong."""
+        self.net.heal()
+        self.net.calm()
+        self.engine.start()
+        for node in list(self._nodes.values()):
+            node.recover()
 
     def _node(self, system: Any) -> SimNode:
         name = name_of(system)

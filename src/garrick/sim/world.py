@@ -7,18 +7,21 @@ Owns the systems, the convention between them, and their end. A program drives i
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from garrick.errors import SystemExists
+from garrick.sim.bugs import Bugs
 from garrick.sim.choices import Choices
 from garrick.sim.hands import Crew
-from garrick.sim.kernel import Kernel
-from garrick.sim.net import Net
+from garrick.sim.kernel import Due, Kernel
+from garrick.sim.nemesis import Nemesis
+from garrick.sim.net import Net, name_of
 from garrick.sim.node import SimNode
 from garrick.sim.rng import SeededIds
 from garrick.sim.systems import EngineFaults, SystemFaults
 from garrick.sim.trace import Trace
+from garrick.sim.units import MILLION, Duration, nanoseconds, per_million, rate
 from garrick.system import ActorSystem
 
 log = logging.getLogger("garrick")
@@ -49,13 +52,18 @@ class World(SystemFaults):
         self._crew = Crew(self._kernel, seed, fences=fences)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
-        self._systems: list[tuple[SimNode, ActorSystem]] = []
-        self._all: list[SimNode] = []
+        self._systems: dict[str, ActorSystem] = {}
+        self._dead: list[SimNode] = []
+        """Crashed or ended: what waits in them must not be collected, or it would run its last words."""
         self.net = Net(self._kernel, self.choices)
         """The network between the systems, and its faults."""
         self.engine = EngineFaults(self.choices)
         """The server between the systems, and its faults."""
         self._convention: Any = None
+        self.bugs = Bugs(self.choices)
+        """The places of `garrick.buggify`, and how often each has fired."""
+        self._nemeses: list[Nemesis] = []
+        self._nemesis_count = 0
         self._alone = False
 
     # --- systems -------------------------------------------------------------------------------------------------------------
@@ -70,7 +78,8 @@ class World(SystemFaults):
         Raises:
             SystemExists: one of that name runs.
         """
-        system = self._member(name, capabilities or {})
+        system = self._begin(name, capabilities or {})
+        self._await([name])
         self.run(VIEW_SECONDS)
         return system
 
@@ -78,16 +87,26 @@ class World(SystemFaults):
         self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None
     ) -> list[ActorSystem]:
         """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then."""
-        systems = [self._member(f"{prefix}{number}", capabilities or {}) for number in range(1, count + 1)]
+        names = [f"{prefix}{number}" for number in range(1, count + 1)]
+        systems = [self._begin(name, capabilities or {}) for name in names]
+        self._await(names)
         self.run(VIEW_SECONDS)
         return systems
+
+    def find(self, name: str) -> ActorSystem:
+        """The system of that name that runs now: after a restart another one than before.
+
+        Raises:
+            InvalidArgument: no such system runs.
+        """
+        return self._systems[self._node(name).name]
 
     def start(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         """Start the one system of this world, without a convention; the world ends with it."""
         self._alone = True
         return self._new(name, capabilities)
 
-    def _member(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
+    def _begin(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
         if name in self._nodes:
             raise SystemExists(f"a system {name!r} runs in this world")
         from garrick.sim.membership import Convention, WorldMembership  # late: loads asyncio
@@ -96,29 +115,104 @@ class World(SystemFaults):
             self._convention = Convention(self._crew, self.net)
             self.net.attach(self._convention.network, name)
             self.engine.attach(self._convention.network)
+        self._down.pop(name, None)
         node = self._new(name, capabilities)
-        self.run(0)  # its process has joined its admin
         membership = WorldMembership(node, self._convention)
         node.membership = node.admin.membership = membership
-        membership.join()
-        system = ActorSystem.__new__(ActorSystem)
+        self._kernel.put(Due(membership.join))  # behind the step by which its process joins its admin
+        system = self._systems[name] = ActorSystem.__new__(ActorSystem)
         system._adopt(node)
-        self._systems.append((node, system))
         return system
+
+    def _await(self, names: list[str]) -> None:
+        for name in names:
+            membership = self._nodes[name].membership
+            if membership is not None:
+                membership.wait()
 
     def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         incarnation = self._ids.incarnation(name)
         node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
-        self._all.append(node)
         return node
 
     def _node_stopped(self, node: SimNode) -> None:
         if self._nodes.get(node.name) is node:
             del self._nodes[node.name]
+            self._bury(node)
         if self._alone:
             self._crew.afterwards(self._end)
+
+    # --- random faults -------------------------------------------------------------------------------------------------------
+
+    def nemesis(
+        self,
+        *,
+        clock_skew: Duration = 0,
+        spare: Iterable[Any] = (),
+        swarm: bool = False,
+        buggify: bool = False,
+        **rates: str,
+    ) -> Nemesis:
+        """From now on, faults happen at random until `quiet`, or until the nemesis is stopped.
+
+        Args:
+            clock_skew: wall clocks are wrong by at most so much.
+            spare: systems that are never killed, paused, slowed or cut off.
+            swarm: each seed has only some of the faults; the log says which.
+            buggify: Garrick's own code takes rarer ways here and there (`garrick.buggify`).
+            rates: how often, such as ``"1/10min"``, or ``"1/5min:2s..20s"`` with how long it lasts. To each system: ``kill_system``,
+                ``pause``, ``slow``, ``cut_off``, ``clock_jump``; to each rack (all systems with one value of the capability ``rack``):
+                ``rack_power``; to the whole: ``partition``, ``swizzle`` (some systems are cut off one by one and come back in another
+                order), ``engine`` (an outage).
+
+        Raises:
+            InvalidArgument: something is not understood.
+        """
+        if buggify:
+            self._crew.decide = self.bugs.decide
+        drawn = {kind: rate(text) for kind, text in rates.items()}
+        self._nemesis_count += 1
+        nemesis = Nemesis(
+            self,
+            self._nemesis_count,
+            drawn,
+            nanoseconds(clock_skew),
+            [name_of(system) for system in spare],
+            swarm=swarm,
+        )
+        self._nemeses.append(nemesis)
+        return nemesis
+
+    def quiet(self, core: float = 1.0, *, keep: Iterable[Any] = ()) -> list[ActorSystem]:
+        """The end of the phase with faults: all of them stop, and what is left has to get its work done.
+
+        Args:
+            core: this part of all systems is there again afterwards; of the others, those that are down stay down.
+            keep: systems that belong to the core in any case.
+
+        Returns:
+            The core.
+
+        Raises:
+            InvalidArgument: ``core`` is not between 0 and 1.
+        """
+        for nemesis in self._nemeses:
+            nemesis.stop()
+        self._nemeses.clear()
+        self._crew.decide = None
+        self.calm_down()
+        kept = {name_of(system): None for system in keep}
+        rest = [name for name in (*self.up, *self.down) if name not in kept]
+        wanted = max(0, -(-per_million(core) * (len(rest) + len(kept)) // MILLION) - len(kept))
+        for turn in range(min(wanted, len(rest))):
+            kept[rest.pop(self.choices.choose("quiet.core", (turn,), len(rest)))] = None
+        started = [name for name in kept if name in self._down]
+        for name in started:
+            self.revive(name)
+        self._await(started)
+        return [self.find(name) for name in kept if name in self._nodes]
 
     # --- time ------------------------------------------------------------------------------------------------------------------
 
@@ -140,23 +234,34 @@ class World(SystemFaults):
 
     def close(self) -> None:
         """Stop all systems at the same time, and end all threads."""
-        alive = [(node, system) for node, system in self._systems if self._nodes.get(node.name) is node]
-        for node, _ in alive:
-            node.recover()
-        for node, _ in alive:
+        for nemesis in self._nemeses:
+            nemesis.stop()
+        self.calm_down()
+        alive = [] if self._alone else list(self._nodes.items())
+        for _, node in alive:
             node.farewell = False
             node.admin.shutdown(GRACE)
-        for _, system in alive:
-            system.stop(GRACE)
+        for name, _ in alive:
+            self._systems[name].stop(GRACE)
         self._crew.afterwards(self._end)
 
     def _end(self) -> None:
         left = self._crew.close(UNWIND_SECONDS)
         if left:
             log.warning("a handler did not leave when its world ended; threads left over: %s", ", ".join(left))
-        for node in self._all:
+        for node in [*self._nodes.values(), *self._dead]:
             node.close()
-        self._all.clear()
+        self._nodes.clear()
+        self._dead.clear()
+        self._systems.clear()
+
+    def _bury(self, node: SimNode) -> None:
+        """See SystemFaults."""
+        self._systems.pop(node.name, None)
+        if node.loop is not None:
+            self._dead.append(node)
+        else:
+            node.close()
 
     def __enter__(self) -> Self:
         return self
