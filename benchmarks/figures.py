@@ -8,7 +8,7 @@ round. It is the ratio of the two medians; the lowest and highest ratio of the s
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.catalogue import Budget, Unit
@@ -112,14 +112,18 @@ def compare(
     ]
 
 
-def missing(measured: Mapping[str, Mapping[str, float]], recorded: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Recorded ratios, of workloads that were run, for which this run has no figure."""
+def missing(
+    measured: Mapping[str, Mapping[str, float]],
+    recorded: Mapping[str, Mapping[str, float]],
+    absent: Collection[str] = (),
+) -> list[str]:
+    """Recorded ratios, of workloads that were run, for which this run has no figure, except to who is `absent` by plan."""
     return [
         f"{workload}: against {against}"
         for workload, ratios in recorded.items()
         if workload in measured
         for against in ratios
-        if against not in measured[workload]
+        if against not in measured[workload] and against not in absent
     ]
 
 

@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 
 
-def describe() -> dict[str, str | int | float]:
-    """Processor, cores this process may use, memory, system and Python."""
+def describe(python: str = "") -> dict[str, str | int | float]:
+    """Processor, cores this process may use, memory, system and Python (the running one, unless another is named)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "processor": _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
@@ -16,7 +16,7 @@ def describe() -> dict[str, str | int | float]:
         "cores": cores,
         "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": f"{platform.python_implementation()} {python or platform.python_version()}",
     }
 
 

@@ -12,8 +12,20 @@ from benchmarks.catalogue import BUDGETS, CONTESTANTS, WORKLOADS, Contestant, Un
 from benchmarks.figures import keeps
 from benchmarks.session import Results, Series
 
-BEGIN = "<!-- benchmarks: begin (written by `python -m benchmarks --record`) -->"
-END = "<!-- benchmarks: end -->"
+PAGE_PYTHON = "3.11"
+"""The Python that the page shows in full: the first that Garrick runs on."""
+
+
+def marks(minor: str) -> tuple[str, str]:
+    """What stands before and after the part of the page that is written by a run on this Python."""
+    name, more = ("benchmarks", "") if minor == PAGE_PYTHON else (f"benchmarks on {minor}", f" --python {minor}")
+    return f"<!-- {name}: begin (written by `python -m benchmarks --record{more}`) -->", f"<!-- {name}: end -->"
+
+
+def place_for(page: str, minor: str) -> bool:
+    """Whether the page has a part for results on this Python."""
+    begin, end = marks(minor)
+    return end in page.partition(begin)[2]
 
 
 def figure(unit: Unit, value: float) -> str:
@@ -49,15 +61,16 @@ def table(results: Results, workloads: Sequence[Workload]) -> str:
         for key, series in results.series[workload.key].items():
             found = ratios.get(key)
             last = f"{times(found.value)} ({times(found.lowest)} to {times(found.highest)})" if found else ""
-            lines.append(f"| {first} | {_line(workload.unit, CONTESTANTS[key], series)} | {last} |")
+            lines.append(f"| {first} | {_line(workload.unit, CONTESTANTS[key], series, results.python)} | {last} |")
             first = ""
     return "\n".join(lines)
 
 
-def _line(unit: Unit, contestant: Contestant, series: Series) -> str:
+def _line(unit: Unit, contestant: Contestant, series: Series, python: str) -> str:
     title = f"**{contestant.title}**" if contestant.ours else contestant.title
-    if series.version and contestant.requirement:
-        title += f" ({series.version})"
+    if series.version and not contestant.ours and not (contestant.floor and not contestant.requirement):
+        other = f", Python {series.python}" if python and series.python not in {"", python} else ""
+        title += f" ({series.version}{other})"
     operations = f"{series.size.operations:,}"
     if series.summary is None:
         return f"{title} | {operations} | failed | "
@@ -122,10 +135,8 @@ def _own_median(results: Results, key: str) -> float | None:
 
 def markdown(results: Results, workloads: Sequence[Workload], facts: dict[str, Any]) -> str:
     """The whole report."""
-    machine = ", ".join(f"{name} {value}" for name, value in facts["machine"].items())
     lines = [
-        f"Measured on {facts['date']}, {facts['rounds']} interleaved rounds. Machine: {machine}; load before "  # noqa: ISC004
-        f"{facts['load before']}, after {facts['load after']}.",
+        measured_on(facts),
         "",
         table(results, workloads),
         "",
@@ -133,8 +144,27 @@ def markdown(results: Results, workloads: Sequence[Workload], facts: dict[str, A
         "",
         budgets(results),
     ]
-    notes = [f"* failed: {text}" for text in results.failures()] + left_behind(results)
+    notes = [f"* failed: {text}" for text in results.failures()] + left_out(results) + left_behind(results)
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
+
+
+def measured_on(facts: dict[str, Any]) -> str:
+    """When, how often and on what."""
+    machine = ", ".join(f"{name} {value}" for name, value in facts["machine"].items())
+    return (
+        f"Measured on {facts['date']}, {facts['rounds']} interleaved rounds. Machine: {machine}; load before "
+        f"{facts['load before']}, after {facts['load after']}."
+    )
+
+
+def promises(results: Results, facts: dict[str, Any]) -> str:
+    """The short report: the promises alone."""
+    return f"{measured_on(facts)}\n\n{budgets(results)}\n"
+
+
+def left_out(results: Results) -> list[str]:
+    """Who could not take part here, and why."""
+    return [f"* left out: {CONTESTANTS[key].title}: {reason}." for key, reason in results.left_out.items()]
 
 
 def left_behind(results: Results) -> list[str]:
@@ -151,6 +181,7 @@ def as_json(results: Results, workloads: Sequence[Workload], facts: dict[str, An
     """Everything that was measured, each single run included."""
     return {
         **facts,
+        "left out": results.left_out,
         "workloads": {
             workload.key: {
                 "unit": workload.unit,
@@ -158,6 +189,7 @@ def as_json(results: Results, workloads: Sequence[Workload], facts: dict[str, An
                 "contestants": {
                     key: {
                         "version": series.version,
+                        "python": series.python,
                         "operations": series.size.operations,
                         "warm-up": series.size.warm_up,
                         "batch": series.size.batch,
@@ -176,14 +208,14 @@ def as_json(results: Results, workloads: Sequence[Workload], facts: dict[str, An
     }
 
 
-def insert(page: str, generated: str) -> str:
+def insert(page: str, generated: str, minor: str = PAGE_PYTHON) -> str:
     """The page with the part between its two marks replaced.
 
     Raises:
         ValueError: the marks are not there.
     """
-    before, found, rest = page.partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not found or not closed:
-        raise ValueError("the page has no place for the benchmarks")
-    return f"{before}{BEGIN}\n\n{generated}\n{END}{after}"
+    if not place_for(page, minor):
+        raise ValueError(f"the page has no place for the benchmarks on Python {minor}")
+    begin, end = marks(minor)
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n\n{generated}\n{end}{rest.partition(end)[2]}"

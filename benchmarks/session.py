@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks import environments, processes
 from benchmarks.catalogue import CONTESTANTS, Contestant, Size, Workload, ours
 from benchmarks.figures import Ratio, Summary, ratio, scaled, summarise, value_of
+from benchmarks.interpreters import Interpreter, running
 
 Outcomes = dict[tuple[str, ...], processes.Outcome]
 
@@ -25,6 +26,8 @@ class Series:
     values: list[float | None] = field(default_factory=list)
     size: Size = field(default_factory=lambda: Size(1))
     version: str = ""
+    python: str = ""
+    """The version of the interpreter that ran it; empty for what is no Python."""
     failures: list[str] = field(default_factory=list)
     left_behind: int = 0
     hung: bool = False
@@ -41,6 +44,10 @@ class Results:
     """What a session measured: series by workload and contestant."""
 
     series: dict[str, dict[str, Series]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Contestants that can't run on this machine, with the reason."""
+    python: str = ""
+    """The version of the interpreter that all run on, except who needs a later one."""
 
     def ratios(self, workload: Workload) -> dict[str, Ratio]:
         """Garrick's ratio to every other contestant of the workload, as far as both have figures."""
@@ -72,13 +79,14 @@ class Results:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: workloads, rounds, by how much to shorten, and the seconds that one run may take."""
+    """What to run: workloads, rounds, by how much to shorten, the seconds that one run may take, who, and on what."""
 
     workloads: Sequence[Workload]
     rounds: int
     divisor: int
     timeout: float
     contestants: frozenset[str] = frozenset(CONTESTANTS)
+    python: Interpreter = field(default_factory=running)
 
 
 def hold(plan: Plan, say: Callable[[str], None]) -> Results:
@@ -87,21 +95,21 @@ def hold(plan: Plan, say: Callable[[str], None]) -> Results:
     Interleaved: all contestants of a workload run directly after one another, and the whole list is gone through once
     per round, so that a slow minute of the machine hits everybody; the order within a workload turns with each round.
     """
-    results = Results()
+    results = Results(python=plan.python.version)
     for workload in plan.workloads:
         results.series[workload.key] = {
             key: Series(size=size.shortened(plan.divisor))
             for key, size in workload.sizes.items()
             if key in plan.contestants
         }
-    pythons = _interpreters(results, say)
+    _prepare(results, plan.python, say)
     for turn in range(plan.rounds):
         done: Outcomes = {}
         for workload in plan.workloads:
             rows = list(results.series[workload.key].items())
             shift = turn % len(rows) if rows else 0
             for key, series in rows[shift:] + rows[:shift]:
-                _run(workload, CONTESTANTS[key], series, pythons, plan.timeout, done)
+                _run(workload, CONTESTANTS[key], series, plan, done)
             told = ", ".join(f"{key} {_short(series)}" for key, series in rows)
             say(f"round {turn + 1}/{plan.rounds}  {workload.key}: {told}")
     return results
@@ -112,51 +120,46 @@ def _short(series: Series) -> str:
     return "failed" if last is None else f"{last:,.4g}"
 
 
-def _interpreters(results: Results, say: Callable[[str], None]) -> dict[str, str]:
-    """The Python of each contestant; a peer that can't be installed fails in every row of its own and in no other."""
-    pythons: dict[str, str] = {}
+def _prepare(results: Results, python: Interpreter, say: Callable[[str], None]) -> None:
+    """Make what the contestants run in. Who can't be had is left out with the reason, in all its rows and no other's."""
     unavailable: dict[str, str] = {}
-    for rows in results.series.values():
-        for key, series in rows.items():
-            contestant = CONTESTANTS[key]
-            if contestant.environment in unavailable:
-                series.failures.append(unavailable[contestant.environment])
+    for key in dict.fromkeys(key for rows in results.series.values() for key in rows):
+        contestant = CONTESTANTS[key]
+        shared = contestant.environment or contestant.program
+        try:
+            if shared not in unavailable:
+                environments.prepare(contestant, python)
                 continue
-            try:
-                pythons[key] = str(environments.interpreter(contestant))
-            except environments.Unavailable as error:
-                unavailable[contestant.environment] = str(error)
-                series.failures.append(str(error))
-                say(str(error))
-    return pythons
+        except environments.Unavailable as error:
+            unavailable[shared] = str(error)
+            say(f"left out: {error}")
+        results.left_out[key] = unavailable[shared]
+        for rows in results.series.values():
+            rows.pop(key, None)
 
 
-def _run(
-    workload: Workload,
-    contestant: Contestant,
-    series: Series,
-    pythons: dict[str, str],
-    timeout: float,
-    done: Outcomes,
-) -> None:
+def _run(workload: Workload, contestant: Contestant, series: Series, plan: Plan, done: Outcomes) -> None:
     """One run of one contestant; its value or its failure is added to the series.
 
     Args:
         done: The runs of this round by their command; rows that read different figures of one run find it there.
     """
-    if contestant.key not in pythons or series.hung:
+    if series.hung:
         series.values.append(None)
         return
-    line_to_run = tuple(command(workload, contestant, series.size, pythons[contestant.key]))
+    line_to_run = tuple(command(workload, contestant, series.size, plan.python))
     if line_to_run not in done:
-        done[line_to_run] = processes.run(line_to_run, timeout=timeout, environment=environments.variables(contestant))
+        done[line_to_run] = processes.run(
+            line_to_run, timeout=plan.timeout, environment=environments.variables(contestant)
+        )
     outcome = done[line_to_run]
     series.left_behind = max(series.left_behind, outcome.left_behind)
     series.hung = outcome.status is None
     try:
-        line = result_line(outcome, timeout)
+        line = result_line(outcome, plan.timeout)
         series.values.append(value(workload, line))
         series.version = str(line["version"])
+        series.python = str(line.get("python", ""))
     except (ValueError, KeyError) as error:
         series.values.append(None)
         series.failures.append(str(error))
@@ -169,10 +172,10 @@ def value(workload: Workload, line: dict[str, Any]) -> float:
     return value_of(workload.unit, line["operations"], line["seconds"])
 
 
-def command(workload: Workload, contestant: Contestant, size: Size, python: str) -> list[str]:
+def command(workload: Workload, contestant: Contestant, size: Size, python: Interpreter) -> list[str]:
     """The command line of one run."""
     name = contestant.program.replace("use_", f"{workload.group}_", 1)
-    program = [python, "-s", str(environments.PROGRAMS / name)]
+    program = environments.start(contestant, python, name)
     if contestant.program == "import_time.py":
         return [*program, contestant.base]
     return [

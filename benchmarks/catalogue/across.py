@@ -13,6 +13,11 @@ WORKLOADS = (
         {
             "garrick-multiprocess": Size(20_000, 2_000),
             "thespian-tcp": Size(2_000, 200),
+            "thespian-queue": Size(3_000, 300),
+            "thespian-udp": Size(5_000, 500),
+            "xoscar-processes": Size(5_000, 500),
+            "ray": Size(2_000, 200),
+            "beam-nodes": Size(20_000, 2_000),
             "floor-socket": Size(20_000, 2_000),
         },
     ),
@@ -26,6 +31,11 @@ WORKLOADS = (
         {
             "garrick-multiprocess": Size(200_000, 20_000, 1000),
             "thespian-tcp": Size(2_500, 250, 10),
+            "thespian-queue": Size(2_500, 250, 100),
+            "thespian-udp": Size(2_500, 250, 100),
+            "xoscar-processes": Size(10_000, 1_000, 1000),
+            "ray": Size(2_500, 250, 1000),
+            "beam-nodes": Size(200_000, 20_000, 10_000),
             "floor-socket": Size(500_000, 50_000, 0),
         },
     ),
@@ -37,6 +47,11 @@ WORKLOADS = (
         {
             "garrick-multiprocess": Size(5_000, 500),
             "thespian-tcp": Size(1_000, 100),
+            "thespian-queue": Size(1_500, 150),
+            "thespian-udp": Size(5_000, 500),
+            "xoscar-processes": Size(5_000, 500),
+            "ray": Size(1_000, 100),
+            "beam-nodes": Size(10_000, 1_000),
         },
     ),
 )

@@ -14,6 +14,8 @@ WORKLOADS = (
             "garrick-local": Size(1_000_000, 100_000),
             "thespian-simple": Size(100_000, 10_000),
             "pykka": Size(40_000, 4_000),
+            "xoscar-local": Size(20_000, 2_000),
+            "beam-local": Size(3_000_000, 300_000),
             "floor-deque": Size(1_000_000, 100_000),
         },
     ),
@@ -27,6 +29,8 @@ WORKLOADS = (
             "garrick-local": Size(1_000_000, 100_000, 1000),
             "thespian-simple": Size(50_000, 5_000, 100),
             "pykka": Size(100_000, 10_000, 1000),
+            "xoscar-local": Size(20_000, 2_000, 1000),
+            "beam-local": Size(5_000_000, 500_000, 1000),
             "floor-deque": Size(1_000_000, 100_000, 1000),
         },
     ),
@@ -40,6 +44,7 @@ WORKLOADS = (
             "garrick-local": Size(200_000, 20_000),
             "thespian-simple": Size(50_000, 5_000),
             "pykka": Size(100_000, 10_000),
+            "beam-local": Size(3_000_000, 300_000),
         },
     ),
     Workload(
@@ -51,6 +56,8 @@ WORKLOADS = (
             "garrick-local": Size(30_000, 3_000),
             "thespian-simple": Size(50_000, 5_000),
             "pykka": Size(20_000, 2_000),
+            "xoscar-local": Size(20_000, 2_000),
+            "beam-local": Size(500_000, 50_000),
         },
     ),
     Workload(
@@ -63,6 +70,8 @@ WORKLOADS = (
             "garrick-local": Size(20_000, 2_000),
             "thespian-simple": Size(5_000, 500),
             "pykka": Size(1_000, 100),
+            "xoscar-local": Size(3_000, 300),
+            "beam-local": Size(100_000, 10_000),
         },
     ),
 )

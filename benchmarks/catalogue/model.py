@@ -24,6 +24,10 @@ class Contestant:
     """What to install into its own virtual environment; empty: the environment that runs the benchmarks."""
     ours: bool = False
     floor: bool = False
+    guard: bool = True
+    """Takes part in the short form too. The guard stands on these: it is a failure when one of them is not to be had."""
+    least_python: str = ""
+    """The first Python that it runs on, if that is later than Garrick's; it gets that one where the session's is older."""
 
     @property
     def environment(self) -> str:

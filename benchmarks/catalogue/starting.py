@@ -10,14 +10,21 @@ WORKLOADS = (
         "start",
         "ms",
         "time until `ActorSystem(…)` has returned, in a fresh process that has imported the library",
-        {"garrick-local": Size(1), "thespian-simple": Size(1)},
+        {"garrick-local": Size(1), "thespian-simple": Size(1), "xoscar-local": Size(1)},
     ),
     Workload(
         "start, with processes",
         "start",
         "ms",
         "time until `ActorSystem(…)` has returned, in a fresh process that has imported the library",
-        {"garrick-multiprocess": Size(1), "thespian-tcp": Size(1)},
+        {
+            "garrick-multiprocess": Size(1),
+            "thespian-tcp": Size(1),
+            "thespian-queue": Size(1),
+            "thespian-udp": Size(1),
+            "xoscar-processes": Size(1),
+            "ray": Size(1),
+        },
     ),
     Workload(
         "import",

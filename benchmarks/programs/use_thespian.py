@@ -2,7 +2,8 @@
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
 """The workloads in Thespian, by its documented API alone (`createActor`, `tell`, `ask`, `send`, `shutdown`).
 
-BASE is `simpleSystemBase` (everything in the calling thread) or `multiprocTCPBase` (a process for every actor).
+BASE is `simpleSystemBase` (everything in the calling thread), `multiprocTCPBase`, `multiprocQueueBase` or
+`multiprocUDPBase` (a process for every actor).
 An actor gets no constructor arguments there, so a first message tells it what it has to know.
 """
 
@@ -19,6 +20,7 @@ from measured import Job, clock, emit, expect, job_from_arguments, timed
 from thespian.actors import Actor, ActorSystem
 
 TIMEOUT = 50
+NETWORKED = {"multiprocTCPBase": socket.SOCK_STREAM, "multiprocUDPBase": socket.SOCK_DGRAM}
 
 
 class Echo(Actor):
@@ -161,15 +163,15 @@ def spawn(system: Any, job: Job) -> float:
     return timed(work, job)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
+def free_port(base: str) -> int:
+    with socket.socket(type=NETWORKED[base]) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def capabilities_of(job: Job) -> dict[str, Any]:
     """What a system of the base is started with: a port of its own, where it needs one."""
-    return {"Admin Port": free_port()} if job.base == "multiprocTCPBase" else {}
+    return {"Admin Port": free_port(job.base)} if job.base in NETWORKED else {}
 
 
 def main() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks import __main__ as program
-from benchmarks import processes, report
+from benchmarks import environments, interpreters, processes, report
 from benchmarks.catalogue import BUDGETS, CONTESTANTS, WORKLOADS, Budget, Size, ours
 from benchmarks.figures import (
     FULL_FLOOR,
@@ -22,10 +23,12 @@ from benchmarks.figures import (
     summarise,
     value_of,
 )
+from benchmarks.interpreters import Interpreter, running
 from benchmarks.session import Plan, Results, Series, command, hold, result_line
 
 PING = WORKLOADS["local ping-pong"]
 START = WORKLOADS["start, with processes"]
+BEGIN, END = report.marks(report.PAGE_PYTHON)
 
 
 def results(workload: str = PING.key, **values: list[float | None]) -> Results:
@@ -105,6 +108,7 @@ def test_only_what_was_measured_and_recorded_is_compared() -> None:
 def test_a_recorded_ratio_without_a_figure_is_told() -> None:
     recorded = {"w": {"peer": 10.0, "gone": 2.0}, "not run": {"peer": 1.0}}
     assert missing({"w": {"peer": 9.0}}, recorded) == ["w: against gone"]
+    assert missing({"w": {"peer": 9.0}}, recorded, {"gone"}) == []
 
 
 @pytest.mark.parametrize(
@@ -127,9 +131,9 @@ def test_budgets(budget: Budget, unit: str, own: float | None, against: float | 
 def test_slower_once_is_measured_again_and_slower_twice_is_a_regression(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    recorded = tmp_path / "ratios.json"
+    recorded = tmp_path / f"{running().minor}.json"
     recorded.write_text(json.dumps({"ratios": {PING.key: {"pykka": 10.0, "thespian-simple": 5.0}}}))
-    monkeypatch.setattr(program, "RATIOS", recorded)
+    monkeypatch.setattr(program, "RATIOS", tmp_path)
     again: list[Plan] = []
 
     def second_time(plan: Plan, _say: object) -> Results:
@@ -207,6 +211,76 @@ def test_short_and_full_plans() -> None:
     assert [workload.key for workload in only.workloads] == ["local flood", "local flood from outside"]
 
 
+def test_the_short_form_takes_a_subset() -> None:
+    short = program.plan_for(program.arguments(["--short"]))
+    assert {"garrick-local", "thespian-tcp", "pykka", "floor-socket"} <= short.contestants
+    assert not {"ray", "beam-local", "xoscar-processes"} & short.contestants
+    assert all(workload.short for workload in short.workloads)
+    named = program.plan_for(program.arguments(["--short", "--contestants", "ray"]))
+    assert named.contestants == {"ray"}
+
+
+# --- interpreters and environments
+
+
+def test_an_interpreter_is_found_by_version_and_by_path() -> None:
+    assert interpreters.find(running().minor) == running()
+    by_path = interpreters.find(sys.executable)
+    assert by_path is not None
+    assert (by_path.running, by_path.version) == (True, running().version)
+    assert interpreters.find("3.999") is None
+    assert interpreters.find("/no/such/python") is None
+
+
+def test_pyenv_is_looked_at_first_and_must_tell_the_right_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, told in (("3.98.1", "3.98.1"), ("3.97.0", "3.11.0")):
+        file = tmp_path / "versions" / name / "bin" / "python"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"#!/bin/sh\necho {told}\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert interpreters.find("3.98") == Interpreter(tmp_path / "versions/3.98.1/bin/python", "3.98.1")
+    assert interpreters.find("3.97") is None
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    old = Interpreter(Path("python"), "3.9.18")
+    assert old.minor == "3.9"
+    assert old.at_least("3.9")
+    assert not old.at_least("3.11")
+
+
+def test_who_can_not_be_had_is_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    told: list[str] = []
+    found = hold(Plan((PING,), 1, 100_000, 30, frozenset({"floor-deque", "beam-local"})), told.append)
+    assert list(found.series[PING.key]) == ["floor-deque"]
+    assert found.failures() == []
+    assert list(found.left_out) == ["beam-local"]
+    assert "apt-get install erlang-base" in told[0]
+    assert any("apt-get install erlang-base" in line for line in report.left_out(found))
+    assert program.not_to_be_had(found) == []
+
+
+def test_a_later_python_is_looked_for_and_told_when_it_is_not_there() -> None:
+    nobody = replace(CONTESTANTS["ray"], least_python="3.999")
+    with pytest.raises(environments.Unavailable, match=r"Ray needs Python 3.999"):
+        environments.prepare(nobody, running())
+
+
+def test_the_guard_fails_without_those_it_stands_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_installs(*command: str) -> None:
+        raise environments.Unavailable(f"no network for {command[-1]}")
+
+    monkeypatch.setattr(environments, "_call", nothing_installs)
+    monkeypatch.setattr(environments, "BUILD", Path("/no/such/place"))
+    found = hold(Plan((PING,), 1, 100_000, 30, frozenset({"floor-deque", "pykka", "xoscar-local"})), lambda _: None)
+    assert set(found.left_out) == {"pykka", "xoscar-local"}
+    assert [text.partition(":")[0] for text in program.not_to_be_had(found)] == ["Pykka, ThreadingActor"]
+
+
 # --- report
 
 
@@ -233,9 +307,9 @@ def test_report_shows_ratio_failure_and_leftovers() -> None:
 
 
 def test_the_page_gets_the_table_between_its_marks() -> None:
-    page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     once = report.insert(page, "new\n")
-    assert once == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+    assert once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     assert report.insert(once, "new\n") == once
     with pytest.raises(ValueError, match="no place"):
         report.insert("a page without marks", "new")
@@ -246,7 +320,19 @@ def test_the_page_shows_what_is_recorded() -> None:
     if not stored.exists():
         pytest.skip("nothing is recorded yet")
     assert stored.read_text(encoding="utf-8") in program.PAGE.read_text(encoding="utf-8")
-    assert set(program.recorded_ratios()) <= set(WORKLOADS)
+    for file in program.RATIOS.glob("*.json"):
+        recorded = json.loads(file.read_text(encoding="utf-8"))["ratios"]
+        assert recorded
+        assert all(set(ratios) <= set(WORKLOADS[key].sizes) for key, ratios in recorded.items())
+        assert report.place_for(program.PAGE.read_text(encoding="utf-8"), file.stem)
+
+
+def test_other_pythons_have_a_part_of_the_page_of_their_own() -> None:
+    begin, end = report.marks("3.13")
+    page = f"{BEGIN}\nmain\n{END}\n{begin}\nold\n{end}\nafter\n"
+    assert report.insert(page, "new\n", "3.13") == f"{BEGIN}\nmain\n{END}\n{begin}\n\nnew\n\n{end}\nafter\n"
+    assert not report.place_for(page, "3.12")
+    assert report.place_for(program.PAGE.read_text(encoding="utf-8"), "3.13")
 
 
 # --- running programs
@@ -317,10 +403,10 @@ def alive(pid: int) -> bool:
 def test_a_session_measures_a_floor_and_keeps_failures_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     real = command
 
-    def sabotaged(workload: object, contestant: object, size: Size, interpreter: str) -> list[str]:
+    def sabotaged(workload: object, contestant: object, size: Size, on: Interpreter) -> list[str]:
         if contestant is CONTESTANTS["garrick-local"]:
             return python("raise SystemExit('not today')")
-        return real(workload, contestant, size, interpreter)  # type: ignore[arg-type]
+        return real(workload, contestant, size, on)  # type: ignore[arg-type]
 
     monkeypatch.setattr("benchmarks.session.command", sabotaged)
     plan = Plan((PING,), 2, 10_000, 30, frozenset({"garrick-local", "floor-deque"}))
