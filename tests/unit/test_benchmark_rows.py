@@ -10,6 +10,7 @@ import pytest
 from benchmarks import environments, processes, report
 from benchmarks.catalogue import BUDGETS, CONTESTANTS, WORKLOADS, Budget, Contestant, Size, Unit, Workload, ours
 from benchmarks.figures import keeps, ratio, scaled, value_of
+from benchmarks.interpreters import running
 from benchmarks.programs.measured import Pings, latencies
 from benchmarks.session import Plan, Results, Series, command, hold, result_line, value
 
@@ -129,7 +130,7 @@ RUNS = [
 def test_every_program_does_its_work(workload: Workload, contestant: Contestant) -> None:
     rows = [row for row in WORKLOADS.values() if (row.group, row.program_key) == (workload.group, workload.program_key)]
     outcome = processes.run(
-        command(workload, contestant, tiny(workload), sys.executable),
+        command(workload, contestant, tiny(workload), running()),
         timeout=60,
         environment=environments.variables(contestant),
     )
