@@ -4,5 +4,6 @@
 """
 
 from garrick.sim.border import boundary
+from garrick.sim.goals import reached, sometimes
 
-__all__ = ["boundary"]
+__all__ = ["boundary", "reached", "sometimes"]

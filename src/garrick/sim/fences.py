@@ -43,7 +43,7 @@ class HandThread(threading.Thread):
     """A thread of the world's own, of which one runs at a time: the only kind that may be started inside."""
 
 
-def _inside() -> Crew | None:
+def inside() -> Crew | None:
     """The world whose code the current thread runs."""
     for crew in tuple(_crews):
         if crew.inside():
@@ -159,20 +159,20 @@ def _replacement(border: Border, real: Any) -> Any:
     if special is not None:
 
         def instead(*args: Any, **kwargs: Any) -> Any:
-            crew = _inside()
+            crew = inside()
             return real(*args, **kwargs) if crew is None else special(crew, real, *args, **kwargs)
 
     elif border.how == "seeded":
         method = name.rpartition(".")[2]
 
         def instead(*args: Any, **kwargs: Any) -> Any:
-            crew = _inside()
+            crew = inside()
             return real(*args, **kwargs) if crew is None else getattr(_stream(crew), method)(*args, **kwargs)
 
     else:
 
         def instead(*args: Any, **kwargs: Any) -> Any:
-            if _inside() is None:
+            if inside() is None:
                 return real(*args, **kwargs)
             raise refusal(name)
 
@@ -252,4 +252,4 @@ def fenced(crew: Crew) -> Iterator[None]:
                 _restore()
 
 
-__all__ = ["COLLECT_STEPS", "HandThread", "fenced", "place", "refusal"]
+__all__ = ["COLLECT_STEPS", "HandThread", "fenced", "inside", "place", "refusal"]

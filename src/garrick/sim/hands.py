@@ -23,19 +23,21 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from garrick.buggify import set_decider
+from garrick.errors import InvalidArgument, SimFailure
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once
 from garrick.sim.fences import COLLECT_STEPS, HandThread, fenced
-from garrick.sim.kernel import Due, Kernel
+from garrick.sim.kernel import Due, Idle, Kernel
 from garrick.sim.rng import SeededRandom
 
 if TYPE_CHECKING:
     from garrick.ports import Waitable
     from garrick.runtime.cell import Cell
     from garrick.sim.clock import LocalClock, VirtualClock
+    from garrick.sim.debugging import Breaks
     from garrick.sim.runtime import SimRuntime
 
 log = logging.getLogger("garrick")
@@ -66,7 +68,7 @@ class Stall:
 class Hand:
     """One thread that may run."""
 
-    __slots__ = ("abandoned", "cell", "gate", "ident", "idle", "stall", "thread")
+    __slots__ = ("abandoned", "cell", "failed", "gate", "ident", "idle", "stall", "thread")
 
     def __init__(self, thread: threading.Thread | None) -> None:
         self.thread = thread
@@ -80,6 +82,8 @@ class Hand:
         """Whose step it runs."""
         self.stall: Stall | None = None
         self.abandoned = False
+        self.failed = False
+        """The program's thread: the world has failed, and it leaves the handler that it waits in."""
 
     @property
     def runtime(self) -> SimRuntime | None:
@@ -98,11 +102,12 @@ class Hand:
 class _Parked:
     """A thread that waits in user code; also the event that lets it go on."""
 
-    __slots__ = ("_crew", "_woken", "endless", "hand")
+    __slots__ = ("_cause", "_crew", "_woken", "endless", "hand")
 
     def __init__(self, crew: Crew, hand: Hand, endless: bool) -> None:
         self._crew = crew
         self._woken = False
+        self._cause = 0
         self.hand = hand
         self.endless = endless
 
@@ -110,6 +115,7 @@ class _Parked:
         """Its turn comes after what is ready now."""
         if not self._woken:
             self._woken = True
+            self._cause = self._crew.kernel.cause
             self._crew.kernel.put(self)
 
     def step(self) -> None:
@@ -122,6 +128,7 @@ class _Parked:
         """See `garrick.sim.gate.Gated`."""
         # A crash has no last words: what waited then never goes on, unless the program itself waits below it on that stack.
         if not self._crew.closed and (self.hand.thread is None or not self.hand.dead):
+            self._crew.kernel.cause = self._cause
             self._crew.lend(self.hand)
 
 
@@ -137,6 +144,10 @@ class Crew:
     def __init__(self, kernel: Kernel, seed: int = 0, *, fences: bool = True) -> None:
         self.kernel = kernel
         self.random = SeededRandom(seed, "world")
+        self.story = kernel.story
+        self.look: Callable[[], None] | None = None
+        """Called after each step, for `garrick.sim.checks`."""
+        self.breaks: Breaks | None = None
         self._fences = fences
         self._collect_at = COLLECT_STEPS
         self.closed = False
@@ -173,6 +184,20 @@ class Crew:
             return self._park(ready, end)
         self._drive_until(ready, end)
         return ready.done
+
+    def drive(self, until: Callable[[], Any], end: int | None) -> None:
+        """From the program: let the world go on until ``until()`` is true between two steps, or it is ``end``, or nothing is left to do.
+
+        Raises:
+            InvalidArgument: called from a step of the world itself.
+        """
+        if self.inside():
+            raise InvalidArgument("a handler can't drive its own world", hint="call this from the program")
+        over = Once()
+        due = None if end is None else self.kernel.at(end, Idle(over.finish))
+        self._session(lambda: over.done or bool(until()))
+        if due is not None:
+            due.cancel()
 
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` of virtual time pass."""
@@ -223,14 +248,14 @@ class Crew:
                 ready.expire()
             else:
                 ready.probe()
-                self.kernel.at(end, Due(ready.expire))
+                self.kernel.at(end, Idle(ready.expire))
         otherwise()
 
     def _drive_until(self, ready: Waitable, end: int | None) -> None:
         over = Once()
         due = None
         if end is not None:
-            due = self.kernel.at(end, Due(lambda: self._give_up(ready, end, over.finish)))
+            due = self.kernel.at(end, Idle(lambda: self._give_up(ready, end, over.finish)))
         self._session(lambda: ready.done or over.done)
         if due is not None:
             due.cancel()
@@ -276,12 +301,20 @@ class Crew:
                 self._switch(hand, root)
                 continue
             try:
+                if self.breaks is not None:
+                    self.breaks.before()
                 more = kernel.step()
+                if self.look is not None:
+                    self.look()
+                if self.breaks is not None:
+                    self.breaks.after()
             except BaseException as error:
-                if hand is root:
+                if hand is self._root:
                     raise
-                log.critical("internal error in a step of the world", exc_info=True)
+                if not isinstance(error, SimFailure):
+                    log.critical("internal error in a step of the world", exc_info=True)
                 self.fail(error)
+                self._free_root(error)
                 continue
             if kernel.steps >= self._collect_at:
                 self._collect()
@@ -295,10 +328,11 @@ class Crew:
         if self._fences:
             gc.collect(1)
 
-    def _free_root(self) -> None:
-        """Nothing can happen any more, but the program's thread waits in a handler, without an end: its wait fails."""
+    def _free_root(self, failure: BaseException | None = None) -> None:
+        """The program's thread waits in a handler: its wait fails, since nothing can happen any more, or since the world has failed."""
         for parked in self._parked.values():
             if parked.hand is self._root:
+                parked.hand.failed = failure is not None
                 parked.wake()
 
     def lend(self, hand: Hand) -> None:
@@ -317,7 +351,10 @@ class Crew:
         parked = _Parked(self, me, end is None)
         due = None
         if end is not None:
-            due = self.kernel.at(end, Due(lambda: self._give_up(ready, end, parked.wake)))
+            kind = (
+                Due if isinstance(ready, Once) else Idle
+            )  # a sleep ends because somebody wants it, a question's time-out does not
+            due = self.kernel.at(end, kind(lambda: self._give_up(ready, end, parked.wake)))
         ready.on_done(parked.wake)
         cell, stall = me.cell, me.stall
         held = cell is not None and not cell.busy
@@ -330,7 +367,7 @@ class Crew:
         if me.abandoned:
             raise Abandoned
         del self._parked[me]
-        if me.dead:
+        if me.dead or me.failed:
             raise Abandoned
         if due is not None:
             due.cancel()

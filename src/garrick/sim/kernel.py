@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol
 
 from garrick.sim.choices import Choices
 from garrick.sim.clock import VirtualClock
-from garrick.sim.trace import Trace
+from garrick.sim.story import Story
+from garrick.sim.trace import Entry, Trace
 
 BUSY = 10_000
 """Steps within one instant after which every further step takes `STEP` nanoseconds: actors that send to each other without end must
@@ -35,10 +36,15 @@ class Channel(Protocol):
 class Due:
     """Something that happens at an instant, unless it is cancelled before."""
 
-    __slots__ = ("_action",)
+    __slots__ = ("_action", "cause")
+
+    work: ClassVar[bool] = True
+    """Whether something that somebody wants done comes of it; or else only the end of somebody's patience, or a heartbeat."""
 
     def __init__(self, action: Callable[[], object] | None) -> None:
         self._action = action
+        self.cause = 0
+        """The event that put it off, see `garrick.sim.story`."""
 
     def cancel(self) -> None:
         """It never happens."""
@@ -55,6 +61,13 @@ class Due:
             action()
 
 
+class Idle(Due):
+    """A time-out, or a part of the machinery: it does not show that anything is still to be done."""
+
+    __slots__ = ()
+    work = False
+
+
 class Kernel:
     """See the module.
 
@@ -67,7 +80,12 @@ class Kernel:
         """All that may go otherwise takes its value from here."""
         self.clock = VirtualClock()
         self.trace = Trace()
+        self.story = Story()
         self.steps = 0
+        self.cause = 0
+        """The event that led to what happens now."""
+        self.happened = 0
+        """Events of user code so far."""
         self._ready: deque[Channel] = deque()
         self.put: Callable[[Channel], None] = self._ready.append
         """The channel has one event more; any thread."""
@@ -83,6 +101,7 @@ class Kernel:
     def at(self, instant: int, due: Due) -> Due:
         """``due`` happens when time gets to ``instant``: after all that is ready now, even when the instant has passed."""
         self._armed += 1
+        due.cause = self.cause
         heapq.heappush(self._later, (instant, self._armed, due))
         return due
 
@@ -100,8 +119,24 @@ class Kernel:
             self._make_ready()
         self.steps += 1
         self._in_instant += 1
-        self.pick().step()
+        channel = self.pick()
+        self.cause = channel.cause if isinstance(channel, Due) else 0
+        channel.step()
         return True
+
+    def happen(self, entry: Entry, actor_class: Any = None, *, user: bool = True) -> None:
+        """Something happens that is worth being told."""
+        self.trace.add(entry)
+        self.cause = self.story.add(entry, self.steps, self.cause, actor_class)
+        self.happened += user
+
+    def coming(self) -> bool:
+        """Whether something will come by itself that somebody wants done."""
+        return any(due.work for due in self.later())
+
+    def later(self) -> Iterator[Due]:
+        """What is due at some time, in no order."""
+        return (due for _, _, due in self._later if not due.dead())
 
     def _advance(self) -> bool:
         later = self._later

@@ -18,6 +18,9 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 from garrick.errors import NotSimulated
+from garrick.runtime.ask import Slot
+from garrick.runtime.fanout import Gathering
+from garrick.runtime.whereabouts import Countdown
 from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.fences import refusal
 from garrick.sim.gate import Gate
@@ -62,6 +65,7 @@ class _Callbacks(deque[Any]):
         self._put = put
 
     def append(self, handle: Any) -> None:
+        self._loop.note(handle)
         super().append(handle)
         self._put(self)
 
@@ -75,11 +79,12 @@ class _Callbacks(deque[Any]):
 
 
 class _TimerDue(Due):
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "work")
 
-    def __init__(self, handle: asyncio.TimerHandle, action: Callable[[], object]) -> None:
+    def __init__(self, handle: asyncio.TimerHandle, action: Callable[[], object], *, work: bool) -> None:
         super().__init__(action)
         self._handle = handle
+        self.work = work  # type: ignore[misc]
 
     def dead(self) -> bool:
         return self._handle.cancelled()
@@ -127,7 +132,9 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         handle = callbacks.popleft()
         if handle.cancelled():
             return
-        self._kernel.trace.add((self._kernel.clock.ns, self._label, 0, _name_of(handle)))
+        kernel = self._kernel
+        kernel.cause = kernel.story.cause_of(handle, 0)
+        kernel.happen((kernel.clock.ns, self._label, 0, _name_of(handle)), user=self.runtime is not None)
         hand = self._crew.running
         assert hand is not None
         outer, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
@@ -143,6 +150,10 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
             hand.stall = None
             sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(outer)
+
+    def note(self, handle: Any) -> None:
+        """It is due now, because of what happens now."""
+        self._kernel.story.sent(handle, self._kernel.cause)
 
     def stall(self) -> None:
         """See Stall."""
@@ -189,7 +200,10 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         """See `asyncio.loop.call_at`."""
         self._check_closed()  # type: ignore[attr-defined]
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        self._kernel.at(self._clock.instant(when), _TimerDue(handle, lambda: self._ready.append(handle)))
+        # An ask that a coroutine waits for has its end there; what is no system's is machinery.
+        waits = isinstance(getattr(callback, "__self__", None), (Countdown, Slot, Gathering))
+        work = self.runtime is not None and not waits
+        self._kernel.at(self._clock.instant(when), _TimerDue(handle, lambda: self._ready.append(handle), work=work))
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:

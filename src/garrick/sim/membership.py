@@ -21,7 +21,7 @@ from garrick.runtime.once import Once
 from garrick.runtime.signals import SystemInfo
 from garrick.sim.clock import instant
 from garrick.sim.hands import Crew
-from garrick.sim.kernel import Due
+from garrick.sim.kernel import Idle
 from garrick.sim.loop import StepLoop
 from garrick.wire.codec import dumps
 from garrick.wire.envelope import Raw, decode, encode
@@ -47,9 +47,9 @@ class Convention:
     def _schedule(self, delay: float, function: Callable[[], None]) -> None:
         kernel = self._kernel
         if delay > 0:
-            kernel.at(instant(kernel.clock.now() + delay), Due(function))
+            kernel.at(instant(kernel.clock.now() + delay), Idle(function))
         else:
-            kernel.put(Due(function))
+            kernel.put(Idle(function))
 
 
 class WorldMembership:
@@ -100,6 +100,8 @@ class WorldMembership:
             task.result()
 
     def _schedule(self, delay: float, function: Callable[[], None]) -> None:
+        if self.loop.is_closed():
+            return  # what still arrives where a system was
         if delay > 0:
             self.loop.call_later(delay, function)
         else:

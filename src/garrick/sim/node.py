@@ -118,6 +118,8 @@ class SimNode:
         self.capabilities = dict(capabilities)
         """Those that it started with."""
         self.membership: Membership | None = None
+        self.world: Any = None
+        """Whose system it is."""
         self.on_stopped: Callable[[SimNode], None] = lambda _: None
         """Called when the system has ended, with its threads and loops still there."""
         self.farewell = True
@@ -125,7 +127,7 @@ class SimNode:
         self.loop: StepLoop | None = None
         system = f"{name}@{incarnation}"
         self.admin = SimAdmin(system, capabilities, self.clock)
-        self._stepped = runtime = SimRuntime(
+        self.stepped = runtime = SimRuntime(
             crew,
             member=member,
             system=system,
@@ -148,7 +150,7 @@ class SimNode:
 
     def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See `garrick.ports.Outbound`."""
-        runtime = self._stepped
+        runtime = self.stepped
         if runtime.dead:
             return
         if target.system != runtime.system and self.membership is not None:
@@ -166,8 +168,10 @@ class SimNode:
 
     def stop(self, grace: float) -> list[str]:
         """See Node; ``grace`` is virtual."""
+        if self.world is not None:
+            self.world.ending()
         try:
-            if not self._stepped.dead:
+            if not self.stepped.dead:
                 self.admin.shutdown(grace)
                 self.crew.wait(self._ended, self.crew.kernel.clock.now() + grace + STOP_MARGIN)
                 if self.membership is not None and self.farewell:
@@ -180,7 +184,7 @@ class SimNode:
 
     def crash(self, *, silent: bool = False) -> None:
         """Power cut: nothing of the system happens any more, and it tells nobody; ``silent``: its connections do not even break."""
-        self._stepped.dead = True
+        self.stepped.dead = True
         if self.loop is not None:
             self.loop.dead = True
         if self.membership is not None:
@@ -190,7 +194,7 @@ class SimNode:
     def pause(self) -> None:
         """Nothing of the system happens until `resume`, as when its processes are stopped; counted."""
         self._pauses += 1
-        if self._pauses == 1 and not self._stepped.dead:
+        if self._pauses == 1 and not self.stepped.dead:
             self.gate.shut_down()
             if self.membership is not None:
                 self.membership.hang()
@@ -199,7 +203,7 @@ class SimNode:
         """Undo one `pause`."""
         if self._pauses:
             self._pauses -= 1
-            if not self._pauses and not self._stepped.dead:
+            if not self._pauses and not self.stepped.dead:
                 if self.membership is not None and not self._stopped:
                     self.membership.resume()
                 self.gate.open()
@@ -239,7 +243,7 @@ class SimNode:
         from garrick.sim.loop import StepLoop
 
         self.loop = StepLoop(self.crew, f"{self.runtime.system} loop", self.clock, self.gate)
-        self.loop.runtime = self._stepped
+        self.loop.runtime = self.stepped
         lane: AsyncLane = AsyncLane(self.runtime, self.loop)
         self.runtime.async_lane = lane
         self.runtime.start_async = lane.submit

@@ -18,6 +18,7 @@ from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.gate import Gate
 from garrick.sim.kernel import Due, Kernel
+from garrick.sim.story import SimHistory
 from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
@@ -82,15 +83,15 @@ class MemberLane(Lane):
 
 
 class _TimerDue(Due):
-    __slots__ = ("_gate", "_timer")
+    __slots__ = ("_gate", "timer")
 
     def __init__(self, timer: Any, action: Callable[[], object], gate: Gate) -> None:
         super().__init__(action)
-        self._timer = timer
+        self.timer = timer
         self._gate = gate
 
     def dead(self) -> bool:
-        return isinstance(self._timer, Timer) and self._timer.cancelled
+        return isinstance(self.timer, Timer) and self.timer.cancelled
 
     def step(self) -> None:
         if not (self._gate.closed and self._gate.stops(self)):
@@ -150,10 +151,26 @@ class SimRuntime(Runtime):
         self.gate = Gate(kernel)
         self._crew = crew
         self._time = kernel.clock
-        self._add_trace = kernel.trace.add
+        self._kernel = kernel
+        self.history = SimHistory(kernel.story, kernel)
         self.lane = lane = MemberLane(self, crew) if member else Lane(self, kernel)
-        self.append = lane.append
+        self.append = self._noting(lane.append)
         self.timers = SimTimers(self, kernel)
+
+    def armed(self) -> list[Timer]:
+        """Timers of actors of the whole world that have not fired."""
+        return [
+            due.timer for due in self._kernel.later() if isinstance(due, _TimerDue) and isinstance(due.timer, Timer)
+        ]
+
+    def _noting(self, append: Callable[[Any], None]) -> Callable[[Any], None]:
+        kernel, sent = self._kernel, self._kernel.story.sent
+
+        def noting(envelope: Any) -> None:
+            sent(envelope, kernel.cause)
+            append(envelope)
+
+        return noting
 
     def dispatch(self, envelope: Any) -> None:
         """One envelope of the lane."""
@@ -163,6 +180,7 @@ class SimRuntime(Runtime):
         if cell.queue is None:
             self.run_message(cell, envelope)
         elif cell is self.control:
+            self._kernel.cause = self._kernel.story.cause_of(envelope, self._kernel.cause)
             message(sender)
         else:
             self.enqueue(cell, envelope)
@@ -177,8 +195,14 @@ class SimRuntime(Runtime):
 
     def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: Done) -> bool:
         """See Runtime."""
-        what = type(context[1]).__qualname__ if type(context) is tuple and len(context) > 2 else call.__name__
-        self._add_trace((self._time.ns, self.system, cell.address.serial, what))
+        kernel, story = self._kernel, self._kernel.story
+        if type(context) is tuple and len(context) > 2:
+            what = type(context[1]).__qualname__
+            kernel.cause = story.cause_of(context, kernel.cause)
+            story.covered[cell.spec.actor_class, getattr(cell.behaviour, "__name__", ""), what] += 1
+        else:
+            what = call.__name__
+        kernel.happen((self._time.ns, self.system, cell.address.serial, what), cell.spec.actor_class)
         hand = self._crew.running
         assert hand is not None
         before, hand.cell = hand.cell, cell
@@ -191,8 +215,9 @@ class SimRuntime(Runtime):
 
     def _watched(self, call: Callable[[Cell, Any], Any]) -> Callable[[Cell, Any], Any]:
         def watched(cell: Cell, context: Any) -> Any:
+            breaks = self._crew.breaks
             try:
-                return call(cell, context)
+                return call(cell, context) if breaks is None else breaks.call(cell, call, context)
             except BaseException as error:
                 if _ends_program(error):
                     self._crew.fail(error)

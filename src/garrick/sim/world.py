@@ -12,7 +12,9 @@ from typing import Any, Self
 
 from garrick.errors import SystemExists
 from garrick.sim.bugs import Bugs
+from garrick.sim.checks import Checks
 from garrick.sim.choices import Choices
+from garrick.sim.debugging import Breaks
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.nemesis import Nemesis
@@ -22,6 +24,7 @@ from garrick.sim.rng import SeededIds
 from garrick.sim.systems import EngineFaults, SystemFaults
 from garrick.sim.trace import Trace
 from garrick.sim.units import MILLION, Duration, nanoseconds, per_million, rate
+from garrick.sim.watching import Watching
 from garrick.system import ActorSystem
 
 log = logging.getLogger("garrick")
@@ -34,7 +37,7 @@ VIEW_SECONDS = 0.1
 """Virtual seconds after which all systems know a new one."""
 
 
-class World(SystemFaults):
+class World(SystemFaults, Watching):
     """Several simulated systems; they form a convention.
 
     Args:
@@ -59,6 +62,10 @@ class World(SystemFaults):
         """The network between the systems, and its faults."""
         self.engine = EngineFaults(self.choices)
         """The server between the systems, and its faults."""
+        self.checks = Checks(self._crew)
+        """What is looked at after each step."""
+        self.breaks = Breaks(self._crew)
+        """Where a debugger stops."""
         self._convention: Any = None
         self.bugs = Bugs(self.choices)
         """The places of `garrick.buggify`, and how often each has fired."""
@@ -133,9 +140,15 @@ class World(SystemFaults):
     def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         incarnation = self._ids.incarnation(name)
         node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
+        node.world = self
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
         return node
+
+    def ending(self) -> None:
+        """A system begins to end; if it is the only one, so does the world."""
+        if self._alone:
+            self.checks.end()
 
     def _node_stopped(self, node: SimNode) -> None:
         if self._nodes.get(node.name) is node:
@@ -233,7 +246,9 @@ class World(SystemFaults):
     # --- the end -----------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop all systems at the same time, and end all threads."""
+        """Stop all systems at the same time, and end all threads. Nothing is checked any more."""
+        self.checks.end()
+        self.breaks.clear()
         for nemesis in self._nemeses:
             nemesis.stop()
         self.calm_down()
@@ -268,3 +283,9 @@ class World(SystemFaults):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def world_of(system: ActorSystem) -> World | None:
+    """The world of a simulated system; None if it is not simulated."""
+    world: World | None = getattr(system._node, "world", None)
+    return world
