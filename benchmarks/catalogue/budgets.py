@@ -38,4 +38,8 @@ BUDGETS = (
     Budget("a million idle actors, memory of each", 1024, 750),
     Budget("actors with a process each", 150, 150),
     Budget("actors with a process each, memory", 5, 5),
+    Budget("link p99 beside a sleeper", 2, 2, beside="link p99"),
+    Budget("link p99 beside a blocking async handler", 2, 2, beside="link p99"),
+    Budget("link p99 beside 1 burner", 3_000, 3_000),
+    Budget("link p99 beside 4 burners", 30_000, 30_000),
 )

@@ -40,6 +40,8 @@ CONTESTANTS = {
         Contestant("beam-local", "Erlang, one node", "use_beam.erl", "local", guard=False),
         Contestant("beam-nodes", "Erlang, two nodes", "use_beam.erl", "nodes", guard=False),
         Contestant("floor-deque", "floor: a deque and a loop", "floors.py", "deque", floor=True),
+        Contestant("floor-asyncio", "floor: asyncio and its queues", "use_asyncio.py", "asyncio", floor=True),
+        Contestant("floor-copy", "floor: a copy inside one process", "floor_copy.py", "memory", floor=True),
         Contestant("floor-socket", "floor: a Unix socket and pickle", "floors.py", "socket", floor=True),
         Contestant("floor-import", "floor: `import asyncio`", "import_time.py", "asyncio", floor=True),
     )

@@ -99,6 +99,15 @@ class Pings:
         return latencies([seconds for due, seconds in self.times if begun <= due <= ended])
 
 
+def burn(seconds: float = 0.02) -> int:
+    """Compute in pure Python, without ever waiting, until a thread has used so much of a core."""
+    end = time.thread_time() + seconds
+    rounds = 0
+    while time.thread_time() < end:
+        rounds += sum(range(1000)) > 0
+    return rounds
+
+
 def emit(job: Job, seconds: float, **facts: Any) -> None:
     """Print the result as one JSON line, the last thing a program does."""
     line = {"workload": job.workload, "operations": job.operations, "seconds": seconds, **facts}
