@@ -8,14 +8,14 @@ since a run has to be long enough to time and short enough to repeat; where a li
 
 from __future__ import annotations
 
-from benchmarks.catalogue import across, asks, beside, bulk, local, many, starting, waits
+from benchmarks.catalogue import across, asks, beside, bulk, local, many, savina, starting, waits
 from benchmarks.catalogue.budgets import BUDGETS
 from benchmarks.catalogue.contestants import CONTESTANTS
 from benchmarks.catalogue.model import Budget, Contestant, Size, Unit, Workload
 
 __all__ = ["BUDGETS", "CONTESTANTS", "WORKLOADS", "Budget", "Contestant", "Size", "Unit", "Workload", "ours"]
 
-MODULES = (local, asks, waits, many, across, bulk, beside, starting)
+MODULES = (local, asks, waits, many, across, bulk, beside, savina, starting)
 WORKLOADS = {workload.key: workload for module in MODULES for workload in module.WORKLOADS}
 
 

@@ -22,14 +22,17 @@ TINY = {
     "array": Size(2, 1, 1),
 }
 """Sizes for programs that need other ones than most."""
-LOADED = Size(10, 2, 2)
 
 
 OURS = CONTESTANTS["garrick-local"]
 
 
 def tiny(workload: Workload) -> Size:
-    return LOADED if workload.group == "beside" else TINY.get(workload.program_key, Size(40, 4, 10))
+    if workload.group == "beside":
+        return Size(10, 2, 2)
+    if workload.group == "savina":
+        return Size(40, 20, 10)  # whole shares for every actor
+    return TINY.get(workload.program_key, Size(40, 4, 10))
 
 
 # --- units and figures
@@ -152,6 +155,7 @@ BREAKS = {
     "waits": (["one class", "local", "4", "0", "20"], '"awake")\n\n', '"not slept")\n\n'),
     "beside": (["link beside burners", "multiprocess", "4", "2", "1"], "expect(pids, [", "expect(pids, [0, "),
     "bulk": (["array", "multiprocess", "2", "1", "1"], "array(message", "array(1 + message"),
+    "savina": (["big", "local", "40", "20", "10"], "self.total += message", "self.total += message - 1"),
 }
 """For each group arguments, and what in the program of Garrick is replaced by what: then it does not do its work."""
 
