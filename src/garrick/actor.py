@@ -91,7 +91,7 @@ class Actor:
         try:
             cell = target._cell  # the hot path: one lookup, one append, from any thread
             if cell is None:
-                self._cell.runtime.route(target, message, self.address)
+                self._cell.runtime.away(target, message, self.address)
                 return
             runtime = cell.runtime
             runtime.append((cell, message, self.address))

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from garrick.node.haste import Haste
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -64,6 +66,7 @@ class Poller:
         self._woken = False
         self._closed = False
         self._wake_read, self._wake_write = _wake_descriptors()
+        self._haste = Haste()
         self._epoll.register(self._wake_read, READ)
 
     # --- Reactor
@@ -107,12 +110,13 @@ class Poller:
         for action in self._turns:
             action()
         if self._timers:
-            wait = max(0.0, self._run_timers() - time.monotonic())
-            timeout = wait if timeout is None else min(timeout, wait)
+            due = max(0.0, self._run_timers() - time.monotonic())
+            timeout = due if timeout is None else min(timeout, due)
         if self._woken:
             timeout = 0.0
         # Rounded up to the next millisecond, or a due timer would be waited for in a spinning loop.
-        ready = self._epoll.poll(-1 if timeout is None else timeout and timeout + 0.0005)
+        wait = -1 if timeout is None else timeout and timeout + 0.0005
+        ready = self._haste.poll(self._epoll.poll, wait) if wait else self._epoll.poll(0)
         self.asleep = False
         self._serve(ready)
 

@@ -83,6 +83,7 @@ class Process:
         )
         self.runtime.seal = self.links.envelope
         self.links.moved = self.runtime.moved
+        self.runtime.away = self.links.shortcut(self.runtime.route)
         self.links.wait = self._wait_for_room
         self.inbound = Inbound(self.runtime, self.links)
         self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive_first)

@@ -109,6 +109,8 @@ class Runtime:
 
         self.lane: deque[Any] = deque()
         self.append = self.lane.append
+        self.away: Callable[[Address[Any], Any, Address[Any] | None], None] = self.route
+        """`route` for users' messages to addresses without a cell; who knows the ways out puts a shorter one here."""
         self.spread_at = BACKLOG
         self.idle = False
         self.tenure: Any = _Tenure()
