@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from garrick.node.mainmodule import Bodies, _names_main
+from garrick.node.mainmodule import PREFIX, Bodies, Main, MainFinder, _names_main, compile_ahead, publish
 from tests.node.conftest import processes_of
 
 pytestmark = pytest.mark.processes
@@ -224,3 +225,30 @@ def test_classes_of_main_are_found_also_the_second_one(monkeypatch: pytest.Monke
     assert _names_main(pickle.dumps(["__main__", Path, second], 5))
     assert _names_main(pickle.dumps({"x": (1, first, second)}, 5))
     assert not _names_main(pickle.dumps([Path, OSError], 5))
+
+
+def test_a_main_is_compiled_once_for_many_processes(tmp_path: Path) -> None:
+    path = tmp_path / "prog.py"
+    main = Main(f"{PREFIX}0123456789abcdef", str(path))
+    publish(main, tmp_path)
+    finder = MainFinder(tmp_path)
+    finder.install()
+    try:
+        path.write_text("value = 1")
+        compile_ahead(main.name, tmp_path)
+        path.write_text("not looked at again")
+        assert importlib.import_module(main.name).value == 1
+    finally:
+        finder.remove()
+        sys.modules.pop(main.name, None)
+
+
+@pytest.mark.parametrize("text", ["a syntax error", "x = '\0'", None])
+def test_a_main_that_cannot_be_compiled_is_left_to_whoever_needs_it(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "prog.py"
+    if text is not None:
+        path.write_text(text)
+    main = Main(f"{PREFIX}{abs(hash(text)):x}", str(path))
+    publish(main, tmp_path)
+    compile_ahead(main.name, tmp_path)
+    compile_ahead(f"{PREFIX}unpublished", tmp_path)

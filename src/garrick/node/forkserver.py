@@ -31,6 +31,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -176,6 +177,11 @@ class _ForkServer:
                     os.kill(pid, signal.SIGKILL)  # not reaped yet, so the pid is still theirs
 
     def start(self, number: int, role: str) -> None:
+        if role == "dedicated" and self.config.main is not None:
+            # Workers come first and may never need it; of these there may be many. The name says the content, so it stays right.
+            from garrick.node.mainmodule import compile_ahead
+
+            compile_ahead(self.config.main, Path(self.config.rundir) / "mains")
         parent = (
             os.getpid()
         )  # asked before: a child whose parent has just been killed would take whoever adopted it for its parent

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import mmap
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -186,8 +187,9 @@ class Listener:
         self.token = token
         self.receive = receive
         self.session = session
-        self.buffer = memoryview(bytearray(_READ_SIZE))
-        """Read into and copied from: a fresh one of this size per read costs two system calls and many page faults."""
+        self.buffer = memoryview(mmap.mmap(-1, _READ_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        """Read into and copied from: a fresh one of this size per read costs two system calls and many page faults. Mapped, since a
+        bytearray is cleared first, and few of its pages are ever needed in most processes."""
         self.links: set[InLink] = set()
         self.on_greeted: Callable[[Hello], None] = _nothing
         self.on_parted: Callable[[Hello], None] = _nothing

@@ -156,14 +156,14 @@ class Links:
             return route
 
         def away(target: Address[Any], message: Any, sender: Address[Any] | None) -> None:
+            link = ways.get(target.process)
+            if link is None or type(target) is not Address or target.system != system or moved or link.size > LIMIT:
+                route(target, message, sender)
+                return
             try:
-                link = ways[target.process]
-                plain = type(target) is Address and target.system == system and not moved and link.size <= LIMIT
-                body = pickle_dumps(message, PROTOCOL, buffer_callback=_LOOK) if plain else b""
+                body = pickle_dumps(message, PROTOCOL, buffer_callback=_LOOK)
             except Exception:
-                plain = False
-            if not plain:
-                route(target, message, sender)  # the long way does it, or says what is wrong
+                route(target, message, sender)  # the long way says what is wrong
                 return
             if len(body) >= SMALL or not target.process:
                 self._put(link, target, body, sender, MESSAGE)

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from garrick.errors import MissingMainGuard, NoSourceFile, UnpicklableMessage
@@ -34,6 +34,8 @@ from garrick.wire.parcel import LARGE
 
 PREFIX: Final = "__garrick_main_"
 _importing: Final = threading.local()
+_compiled: Final[dict[str, CodeType | None]] = {}
+"""By private name; a name says what the content is."""
 _dumps: Final = pickle.dumps
 
 
@@ -115,8 +117,24 @@ class _MainLoader(SourceFileLoader):
         finally:
             _importing.path = outer
 
+    def get_code(self, fullname: str) -> CodeType | None:
+        """See `importlib.abc.InspectLoader`."""
+        return _compiled.get(fullname) or super().get_code(fullname)
+
     def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
         """A main file is not compiled for keeps by Python itself either."""
+
+
+def compile_ahead(name: str, directory: Path) -> None:
+    """Compile a published main file, so that the processes which this one forks need not, each for itself."""
+    if name not in _compiled:
+        spec = MainFinder(directory).find_spec(name)
+        loader = spec.loader if spec is not None else None
+        try:
+            code = loader.get_code(name) if isinstance(loader, _MainLoader) else None
+        except (SyntaxError, ValueError, OSError):
+            code = None  # whoever needs it will say so
+        _compiled[name] = code
 
 
 def refuse_while_importing() -> None:
