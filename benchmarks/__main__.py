@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters, machine, report
+from benchmarks import interpreters, machine, plots, report
 from benchmarks.catalogue import CONTESTANTS, WORKLOADS
 from benchmarks.environments import ROOT
 from benchmarks.figures import FULL_FLOOR, SHORT_FLOOR, Finding, compare, missing
@@ -127,6 +127,10 @@ def record(results: Results, plan: Plan, facts: dict[str, Any]) -> None:
     kept = {"date": facts["date"], "machine": facts["machine"], "ratios": results.plain_ratios(plan.workloads)}
     RATIOS.mkdir(exist_ok=True)
     (RATIOS / f"{minor}.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if whole:
+        data = report.as_json(results, plan.workloads, facts)
+        for plot in plots.PLOTS:
+            (PAGE.parent / plot.file).write_text(plots.draw(plot, data), encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
     page = report.insert(page, text if whole else report.promises(results, facts), minor)
     PAGE.write_text(page, encoding="utf-8")

@@ -110,7 +110,8 @@ def budgets(results: Results) -> str:
         state = keeps(budget, workload.unit, own, found.value if found else None, other)
         if budget.against:
             name = f"{workload.key} against {CONTESTANTS[budget.against].title}"
-            cells = [f"≥ {times(budget.must)}", f"≥ {times(budget.aim)}", times(found.value) if found else "none"]
+            limits = [f"≥ {times(limit)}" if limit else "" for limit in (budget.must, budget.aim)]
+            cells = [*limits, times(found.value) if found else "none"]
         elif budget.beside:
             name = f"{workload.key}, of {budget.beside}"
             share = times(own / other) if own is not None and other else "none"
@@ -119,7 +120,8 @@ def budgets(results: Results) -> str:
             name, sign = workload.key, "≥" if workload.unit == "/s" else "≤"
             cells = [f"{sign} {figure(workload.unit, limit)}" for limit in (budget.must, budget.aim)]
             cells.append("none" if own is None else figure(workload.unit, own))
-        verdict = "not measured" if state is None else "aim" if state[1] else "must" if state[0] else "**missed**"
+        least = "must" if budget.must else "aim missed"
+        verdict = "not measured" if state is None else "aim" if state[1] else least if state[0] else "**missed**"
         lines.append(f"| {name} | {' | '.join(cells)} | {verdict} |")
     return "\n".join(
         ["| promise | must | aim | measured | kept |", "|---|---:|---:|---:|---|", *lines] if lines else []

@@ -16,6 +16,7 @@ BUDGETS = (
     Budget("ping-pong between processes", 8, 8, "thespian-queue"),
     Budget("ping-pong between processes", 3, 3, "xoscar-processes"),
     Budget("ping-pong between processes", 10, 10, "ray"),
+    Budget("ping-pong between processes", 0, 0.667, "floor-uvloop"),
     Budget("flood between processes", 30, 30, "thespian-tcp"),
     Budget("flood between processes", 30, 30, "thespian-queue"),
     Budget("flood between processes", 30, 30, "xoscar-processes"),

@@ -11,6 +11,8 @@ THESPIAN = "thespian==4.0.1"
 PYKKA = "pykka==4.5.0"
 XOSCAR = "xoscar==0.12.2"
 RAY = "ray==2.60.0"
+CASTY = "casty==0.30.2"
+UVLOOP = "uvloop==0.23.0"
 
 CONTESTANTS = {
     contestant.key: contestant
@@ -37,12 +39,16 @@ CONTESTANTS = {
         Contestant("xoscar-local", "xoscar, one process", "use_xoscar.py", "local", XOSCAR, guard=False),
         Contestant("xoscar-processes", "xoscar, sub-processes", "use_xoscar.py", "processes", XOSCAR, guard=False),
         Contestant("ray", "Ray", "use_ray.py", "processes", RAY, guard=False),
+        Contestant("casty", "casty, one system", "use_casty.py", "local", CASTY, guard=False, least_python="3.12"),
+        Contestant("asyncio", "asyncio, tasks and queues", "use_asyncio.py", "local"),
         Contestant("beam-local", "Erlang, one node", "use_beam.erl", "local", guard=False),
         Contestant("beam-nodes", "Erlang, two nodes", "use_beam.erl", "nodes", guard=False),
         Contestant("floor-deque", "floor: a deque and a loop", "floors.py", "deque", floor=True),
         Contestant("floor-asyncio", "floor: asyncio and its queues", "use_asyncio.py", "asyncio", floor=True),
         Contestant("floor-copy", "floor: a copy inside one process", "floor_copy.py", "memory", floor=True),
         Contestant("floor-socket", "floor: a Unix socket and pickle", "floors.py", "socket", floor=True),
+        Contestant("floor-asyncio", "floor: the same on asyncio's loop", "loops.py", "asyncio", floor=True),
+        Contestant("floor-uvloop", "floor: the same on uvloop", "loops.py", "uvloop", UVLOOP, floor=True, guard=False),
         Contestant("floor-import", "floor: `import asyncio`", "import_time.py", "asyncio", floor=True),
     )
 }

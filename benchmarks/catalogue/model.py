@@ -80,6 +80,7 @@ class Budget:
 
     workload: str
     must: float
+    """What has to be reached; 0 where there is only an aim (to a contestant)."""
     aim: float
     against: str = ""
     """A contestant: Garrick has to be so many times better."""

@@ -152,6 +152,17 @@ def socket_ping_pong(job: Job, connection: socket.socket) -> float:
     return timed(work, job)
 
 
+def socket_ask(job: Job, connection: socket.socket) -> float:
+    reader = Reader(connection)
+
+    def work(questions: int) -> None:
+        for _ in range(questions):
+            connection.sendall(framed(("question", 1)))
+            expect(reader.read(), [("question", 1)])
+
+    return timed(work, job)
+
+
 def socket_flood(job: Job, connection: socket.socket) -> float:
     reader = Reader(connection)
 
@@ -181,8 +192,9 @@ def across_processes(job: Job) -> float:
         serve(there)
         os._exit(0)
     there.close()
+    workloads = {"ping-pong": socket_ping_pong, "flood": socket_flood, "ask": socket_ask}
     try:
-        return {"ping-pong": socket_ping_pong, "flood": socket_flood}[job.workload](job, here)
+        return workloads[job.workload](job, here)
     finally:
         here.close()
         os.waitpid(child, 0)

@@ -7,10 +7,12 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from benchmarks import __main__ as program
-from benchmarks import environments, interpreters, processes, report
+from benchmarks import environments, interpreters, plots, processes, report
 from benchmarks.catalogue import BUDGETS, CONTESTANTS, WORKLOADS, Budget, Size, ours
 from benchmarks.figures import (
     FULL_FLOOR,
@@ -118,6 +120,7 @@ def test_a_recorded_ratio_without_a_figure_is_told() -> None:
         (Budget("w", 6, 8, "peer"), "/s", 1.0, 6.0, (True, False)),
         (Budget("w", 6, 8, "peer"), "ms", 1.0, 8.0, (True, True)),
         (Budget("w", 6, 8, "peer"), "/s", 1.0, None, None),
+        (Budget("w", 0, 8, "peer"), "/s", 1.0, 5.0, (True, False)),
         (Budget("w", 100, 200), "/s", 150.0, None, (True, False)),
         (Budget("w", 300, 150), "ms", 200.0, None, (True, False)),
         (Budget("w", 300, 150), "ms", 301.0, None, (False, False)),
@@ -333,6 +336,58 @@ def test_other_pythons_have_a_part_of_the_page_of_their_own() -> None:
     assert report.insert(page, "new\n", "3.13") == f"{BEGIN}\nmain\n{END}\n{begin}\n\nnew\n\n{end}\nafter\n"
     assert not report.place_for(page, "3.12")
     assert report.place_for(program.PAGE.read_text(encoding="utf-8"), "3.13")
+
+
+# --- plots
+
+
+def recorded() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((program.RESULTS / "recorded.json").read_text(encoding="utf-8"))
+    return found
+
+
+def drawn(**medians: float) -> dict[str, Any]:
+    rows = {
+        key.replace("_", "-"): {"runs": [value / 2, None, value * 2], "median": value} for key, value in medians.items()
+    }
+    facts = {"date": "2026-01-01", "rounds": 3, "machine": {"processor": "<P&Q>", "cores": 2, "python": "CPython"}}
+    return {**facts, "workloads": {PING.key: {"counts": "messages: many", "contestants": rows}}}
+
+
+def test_a_plot_is_xml_with_a_bar_and_a_range_for_each_contestant() -> None:
+    data = drawn(garrick_local=1e6, pykka=1e4, floor_deque=1e7, thespian_simple=1e5)
+    root = ET.fromstring(plots.draw(plots.PLOTS[0], data))
+    space = "{http://www.w3.org/2000/svg}"
+    bars = [bar for bar in root.iter(f"{space}rect") if bar.get("class") != "page"]
+    assert [bar.get("class") for bar in bars] == ["ours", "peer", "peer", "floor"]
+    ours_, thespian, pykka, floor = (float(bar.get("width", "nan")) for bar in bars)
+    # A logarithmic scale: the same factor is the same distance.
+    assert floor - ours_ == pytest.approx(ours_ - thespian, abs=0.2)
+    assert ours_ - thespian == pytest.approx(thespian - pykka, abs=0.2)
+    assert len([path for path in root.iter(f"{space}path") if path.get("class") == "range"]) == 4
+    texts = [text.text or "" for text in root.iter(f"{space}text")]
+    assert "1.00 M/s" in texts
+    assert any("<P&Q>" in text for text in texts)
+    right = float(root.get("width", "nan")) - plots.VALUES
+    assert all(float(bar.get("x", "nan")) + float(bar.get("width", "nan")) <= right for bar in bars)
+
+
+def test_a_plot_leaves_out_what_has_no_figure() -> None:
+    data = drawn(garrick_local=1e6)
+    data["workloads"][PING.key]["contestants"]["pykka"] = {"runs": [None, None], "median": None}
+    text = plots.draw(plots.PLOTS[0], data)
+    assert "Garrick" in text
+    assert "Pykka" not in text
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.draw(plots.PLOTS[1], data)
+
+
+def test_the_plots_on_the_page_show_what_is_recorded() -> None:
+    page = program.PAGE.read_text(encoding="utf-8")
+    for plot in plots.PLOTS:
+        assert all(WORKLOADS[key].unit == "/s" for key in plot.workloads)
+        assert f"({plot.file})" in page
+        assert (program.PAGE.parent / plot.file).read_text(encoding="utf-8") == plots.draw(plot, recorded())
 
 
 # --- running programs
