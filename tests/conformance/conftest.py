@@ -166,6 +166,8 @@ def start(base: str, nothing_is_left: None, _shared: Shared | None, tmp_path: Pa
             system = conventions.simulated(**options)
         elif base == "sequential":
             system = _sequential(**options)
+        elif base == "sim" and conventions.POLICY:
+            system = conventions.explored(**options)
         else:
             system = ActorSystem(base, **options)
         systems.append(system)

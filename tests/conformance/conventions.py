@@ -23,6 +23,9 @@ from garrick.wire.envelope import SIGNAL
 from tests.conformance.actors import Echo
 from tests.conformance.shared import Shared
 
+POLICY = os.environ.get("GARRICK_SIM_POLICY", "")
+"""In which order the simulated bases let things happen, if not in that of arrival."""
+SEED = int(os.environ.get("GARRICK_SIM_SEED", "0"))
 FAR = {"far": True}
 """What the other system has and this one has not."""
 
@@ -141,7 +144,14 @@ def real(folder: Path, *, capabilities: Mapping[str, Any] | None = None) -> Conv
 def simulated(*, name: str = "", capabilities: Mapping[str, Any] | None = None) -> Convention:
     """Two systems of one world."""
     number = next(_numbers)  # several worlds of one program would be the same world
-    world = World(number)
+    world = World(number + 1000 * SEED, POLICY or "fifo")
     here = world.system(f"here-{number}", capabilities or {})
     there = world.system(f"there-{number}", {**FAR, **(capabilities or {})})
     return Convention(here, there, world.close)
+
+
+def explored(*, name: str, capabilities: Mapping[str, Any] | None = None, seed: int = SEED) -> ActorSystem:
+    """The base ``"sim"`` in another order."""
+    system = ActorSystem.__new__(ActorSystem)
+    system._adopt(World(seed, POLICY).start(name, capabilities or {}))
+    return system

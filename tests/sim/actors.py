@@ -113,9 +113,9 @@ class Workers(Actor):
         self.reply(self.order)
 
 
-def scenario(seed: int) -> tuple[str, list[Any]]:
+def scenario(seed: int, given: World | None = None) -> tuple[str, list[Any]]:
     """A bit of everything: the hash of its trace, and what the program saw."""
-    with World(seed=seed) as world:
+    with given or World(seed=seed) as world:
         first = world.system("first")
         world.system("second", {"db": True})
         seen: list[Any] = [first.ask(first.spawn(Workers), 4)]

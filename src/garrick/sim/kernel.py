@@ -36,15 +36,17 @@ class Channel(Protocol):
 class Due:
     """Something that happens at an instant, unless it is cancelled before."""
 
-    __slots__ = ("_action", "cause")
+    __slots__ = ("_action", "cause", "line")
 
     work: ClassVar[bool] = True
     """Whether something that somebody wants done comes of it; or else only the end of somebody's patience, or a heartbeat."""
 
-    def __init__(self, action: Callable[[], object] | None) -> None:
+    def __init__(self, action: Callable[[], object] | None, line: tuple[str, str] | None = None) -> None:
         self._action = action
         self.cause = 0
         """The event that put it off, see `garrick.sim.story`."""
+        self.line = line
+        """Sender and receiver, for `garrick.sim.order`: what is due at one instant and has the same ones keeps its order."""
 
     def cancel(self) -> None:
         """It never happens."""

@@ -57,12 +57,14 @@ class StepFuture(asyncio.Future[Any]):
 class _Callbacks(deque[Any]):
     """The callbacks that are due; a `garrick.sim.kernel.Channel`. Takes the place of a plain deque in asyncio's base class."""
 
-    __slots__ = ("_loop", "_put")
+    __slots__ = ("_loop", "_put", "line")
 
-    def __init__(self, loop: StepLoop, put: Callable[[Any], None]) -> None:
+    def __init__(self, loop: StepLoop, put: Callable[[Any], None], label: str) -> None:
         super().__init__()
         self._loop = loop
         self._put = put
+        self.line = ("callback", label)
+        """See `garrick.sim.order`: the callbacks of one loop keep their order."""
 
     def append(self, handle: Any) -> None:
         self._loop.note(handle)
@@ -81,8 +83,8 @@ class _Callbacks(deque[Any]):
 class _TimerDue(Due):
     __slots__ = ("_handle", "work")
 
-    def __init__(self, handle: asyncio.TimerHandle, action: Callable[[], object], *, work: bool) -> None:
-        super().__init__(action)
+    def __init__(self, handle: asyncio.TimerHandle, action: Callable[[], object], label: str, *, work: bool) -> None:
+        super().__init__(action, ("timer", label))
         self._handle = handle
         self.work = work  # type: ignore[misc]
 
@@ -112,7 +114,7 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         self._serial = 0
         self._stalled = False
         self._put_off = 0
-        self._ready = _Callbacks(self, self._kernel.put)
+        self._ready = _Callbacks(self, self._kernel.put, label)
         self.set_task_factory(_make_task)
 
     def next_serial(self) -> int:
@@ -203,7 +205,8 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         # An ask that a coroutine waits for has its end there; what is no system's is machinery.
         waits = isinstance(getattr(callback, "__self__", None), (Countdown, Slot, Gathering))
         work = self.runtime is not None and not waits
-        self._kernel.at(self._clock.instant(when), _TimerDue(handle, lambda: self._ready.append(handle), work=work))
+        due = _TimerDue(handle, lambda: self._ready.append(handle), self._label, work=work)
+        self._kernel.at(self._clock.instant(when), due)
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:

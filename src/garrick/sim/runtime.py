@@ -18,6 +18,8 @@ from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.gate import Gate
 from garrick.sim.kernel import Due, Kernel
+from garrick.sim.lines import OpenLane
+from garrick.sim.order import OpenKernel
 from garrick.sim.story import SimHistory
 from garrick.wire.envelope import MESSAGE
 
@@ -85,8 +87,8 @@ class MemberLane(Lane):
 class _TimerDue(Due):
     __slots__ = ("_gate", "timer")
 
-    def __init__(self, timer: Any, action: Callable[[], object], gate: Gate) -> None:
-        super().__init__(action)
+    def __init__(self, timer: Any, action: Callable[[], object], gate: Gate, line: tuple[str, str]) -> None:
+        super().__init__(action, line)
         self.timer = timer
         self._gate = gate
 
@@ -104,7 +106,7 @@ class _TimerDue(Due):
 class SimTimers(TimerHeap):
     """The timers of one runtime; they are kept by the kernel."""
 
-    __slots__ = ("_clock", "_count", "_fired", "_kernel", "_runtime")
+    __slots__ = ("_clock", "_count", "_fired", "_kernel", "_line", "_runtime")
 
     def __init__(self, runtime: SimRuntime, kernel: Kernel) -> None:
         super().__init__()
@@ -113,11 +115,13 @@ class SimTimers(TimerHeap):
         self._clock: VirtualClock | LocalClock = runtime.clock  # type: ignore[assignment]
         self._fired: list[Any] = []
         self._count = 0
+        self._line = ("timer", f"timers of {runtime.system.partition('@')[0]}")
 
     def arm(self, due: float, item: Any) -> None:
         """See TimerHeap."""
         self._count += 1
-        self._kernel.at(self._clock.instant(due), _TimerDue(item, lambda: self._fire(item), self._runtime.gate))
+        due_then = _TimerDue(item, lambda: self._fire(item), self._runtime.gate, self._line)
+        self._kernel.at(self._clock.instant(due), due_then)
 
     def take_due(self, now: float) -> list[Any]:
         """See TimerHeap."""
@@ -153,7 +157,12 @@ class SimRuntime(Runtime):
         self._time = kernel.clock
         self._kernel = kernel
         self.history = SimHistory(kernel.story, kernel)
-        self.lane = lane = MemberLane(self, crew) if member else Lane(self, kernel)
+        lane: Any
+        if isinstance(kernel, OpenKernel):
+            lane = OpenLane(self, crew, kernel, member=member)
+        else:
+            lane = MemberLane(self, crew) if member else Lane(self, kernel)
+        self.lane = lane
         self.append = self._noting(lane.append)
         self.timers = SimTimers(self, kernel)
 

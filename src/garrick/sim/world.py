@@ -20,6 +20,8 @@ from garrick.sim.kernel import Due, Kernel
 from garrick.sim.nemesis import Nemesis
 from garrick.sim.net import Net, name_of
 from garrick.sim.node import SimNode
+from garrick.sim.order import OpenKernel, Policy
+from garrick.sim.policies import FIFO, Fifo, policy_of
 from garrick.sim.rng import SeededIds
 from garrick.sim.systems import EngineFaults, SystemFaults
 from garrick.sim.trace import Trace
@@ -42,16 +44,30 @@ class World(SystemFaults, Watching):
 
     Args:
         seed: all randomness and all identifiers follow from it.
+        policy: in which order the events happen that the semantics leave in any order, see `garrick.sim.policies.policy_of`; ``"fifo"``
+            is the order of arrival.
         choices: what else may go otherwise, of the same seed; by default what the seed says.
+        record: keep what is needed to make the run again (`garrick.sim.artefact`).
         fences: whether code of the world that reaches for time, randomness, threads, processes or sockets gets what the seed decides, or
             `NotSimulated` (`garrick.sim.boundary()`). False: it gets the real ones, and nothing promises that two runs are equal.
     """
 
-    def __init__(self, seed: int = 0, *, choices: Choices | None = None, fences: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        policy: str | Policy = FIFO,
+        *,
+        choices: Choices | None = None,
+        record: bool = False,
+        fences: bool = True,
+    ) -> None:
         super().__init__()
         self.seed = seed
-        self.choices = choices or Choices(seed)
-        self._kernel = Kernel(self.choices)
+        self.choices = choices or Choices(seed, taped=record)
+        order = policy_of(policy, seed) if isinstance(policy, str) else policy
+        if order is None and record:
+            order = Fifo()
+        self._kernel = Kernel(self.choices) if order is None else OpenKernel(order, self.choices, record=record)
         self._crew = Crew(self._kernel, seed, fences=fences)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}

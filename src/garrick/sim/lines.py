@@ -1,0 +1,191 @@
+"""`OpenLane`: the lane of one runtime whose envelopes wait in lines, one per sender and receiver.
+
+Owns the decision which line an envelope belongs to, so that a policy may change the order of everything that the semantics leave open and
+of nothing else. Must not know policies. Invariants:
+
+* What one actor sends, asks and says of itself to another one (a question, a signal, a notice of its end) is one line.
+* What came over the network is one line per receiver, as a link is.
+* What a process is told is one line per sender; the creation of an actor comes before everything that is sent to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from garrick.address import COUNTER_BITS, Address, ReplyAddress
+from garrick.observe.here import OWNER
+from garrick.runtime.cell import STARTING, Cell
+from garrick.runtime.timers import Timer
+from garrick.sim.order import PROGRAM, Line, OpenKernel
+from garrick.wire.envelope import MESSAGE
+
+if TYPE_CHECKING:
+    from garrick.sim.hands import Crew
+    from garrick.sim.runtime import SimRuntime
+
+
+class _Queue:
+    """The envelopes of one line; a `garrick.sim.gate.Gated`. Events that a gate holds back come in their order, whatever waits behind."""
+
+    __slots__ = ("_envelopes", "_lane", "line")
+
+    def __init__(self, lane: OpenLane, line: Line) -> None:
+        self._lane = lane
+        self._envelopes: deque[tuple[int, Any]] = deque()
+        self.line = line
+
+    def put(self, number: int, envelope: Any, *, first: bool = False) -> None:
+        """One envelope more."""
+        if first:
+            self._envelopes.appendleft((number, envelope))
+        else:
+            self._envelopes.append((number, envelope))
+        self._lane.kernel.arrive(self.line, self, first=first)
+
+    def step(self) -> None:
+        """See Gated."""
+        gate = self._lane.runtime.gate
+        if not (gate.closed and gate.stops(self)):
+            self.run()
+
+    def run(self) -> None:
+        """See Gated."""
+        number, envelope = self._envelopes.popleft()
+        del self._lane.envelopes[number]
+        self._lane.runtime.dispatch(envelope)
+
+
+class _Creation(_Queue):
+    """The first step of an actor; what is sent to it waits for that."""
+
+    __slots__ = ("_serial",)
+
+    def __init__(self, lane: OpenLane, line: Line, serial: int) -> None:
+        super().__init__(lane, line)
+        line.taken = -1  # the number of a creation is 0
+        self._serial = serial
+
+    def run(self) -> None:
+        super().run()
+        self._lane.created(self._serial)
+
+
+class OpenLane:
+    """Takes the place of `garrick.runtime.runtime.Runtime.lane`; see the module.
+
+    Args:
+        runtime: whose lane it is.
+        crew: of the world, with an `OpenKernel`.
+        member: whether the world has other systems.
+    """
+
+    def __init__(self, runtime: SimRuntime, crew: Crew, kernel: OpenKernel, *, member: bool) -> None:
+        self.runtime = runtime
+        self.envelopes: dict[int, Any] = {}
+        """All that is under way, in the order of arrival."""
+        self._crew = crew
+        self.kernel = kernel
+        self._member = member
+        self._life = kernel.life(runtime.system.partition("@")[0])
+        self._arrivals = 0
+        self._queues: dict[tuple[str, int], _Queue] = {}
+        self._closed: dict[int, list[Line]] = {}
+        self._names: dict[int, str] = {0: self._life}
+
+    def __len__(self) -> int:
+        return len(self.envelopes)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self.envelopes.values()))
+
+    def append(self, envelope: Any) -> None:
+        """See `garrick.sim.runtime.Lane` and `garrick.sim.runtime.MemberLane`."""
+        cell, message, sender = envelope
+        runtime = self.runtime
+        hand = self._crew.running
+        if cell is not runtime.control:
+            if self._member and hand is not None:
+                origin = hand.runtime
+                if origin is not None and origin is not runtime:
+                    origin.outbound.post(cell.address, message, sender, MESSAGE)
+                    return
+            self._wait(envelope, self._queue(self._origin(sender), cell.address.serial))
+            return
+        serial = self._subject(message, sender)
+        source = self._origin(sender[2] if message == runtime.signal else None)
+        if type(sender) is Cell or message in (runtime._start, runtime._refuse):
+            created = sender if type(sender) is Cell else sender[0]
+            if created.state == STARTING and serial not in self._closed and message != runtime.run_queue:
+                self._closed[serial] = []
+                self._wait(envelope, _Creation(self, Line(source, self.name(serial)), serial))
+                return
+        self._wait(envelope, self._queue(source, serial))
+
+    def appendleft(self, envelope: Any) -> None:
+        """A stop that waits for nothing overtakes what its sender has sent before."""
+        source = self._origin(envelope[2][2])
+        self._wait(envelope, self._queue(source, self._subject(envelope[1], envelope[2])), first=True)
+
+    def created(self, serial: int) -> None:
+        """What was sent to a new actor may arrive."""
+        self.kernel.open(self._closed.pop(serial))
+
+    def name(self, serial: int) -> str:
+        """What an actor of this runtime is called in the order of events."""
+        name = self._names.get(serial)
+        if name is None:
+            creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
+            own = f"{counter}" if creator == self.runtime.number else f"{creator:x}.{counter}"
+            name = self._names[serial] = f"{self._life}#{own}"
+        return name
+
+    # --- which line ----------------------------------------------------------------------------------------------------------
+
+    def _wait(self, envelope: Any, queue: _Queue, *, first: bool = False) -> None:
+        self._arrivals += 1
+        self.envelopes[self._arrivals] = envelope
+        queue.put(self._arrivals, envelope, first=first)
+
+    def _queue(self, source: str, serial: int) -> _Queue:
+        key = (source, serial)
+        queue = self._queues.get(key)
+        if queue is None:
+            line = Line(source, self.name(serial), self._closed.get(serial))
+            queue = self._queues[key] = _Queue(self, line)
+        return queue
+
+    def _origin(self, sender: Any) -> str:
+        """Who sends: the actor whose code runs, else the sender that is named, else whom the current event is for."""
+        hand = self._crew.running
+        if hand is None:
+            return PROGRAM
+        cell = hand.cell
+        if cell is None and hand.stall is not None:
+            cell = OWNER.get(None)
+        if cell is not None:
+            return self._name_of(cell.address)
+        source = self.kernel.source
+        if source != self._life and isinstance(sender, Address) and type(sender) is not ReplyAddress and sender.serial:
+            return self._name_of(sender)
+        return source
+
+    def _name_of(self, address: Address[Any]) -> str:
+        if address.system == self.runtime.system and address.process == self.runtime.number:
+            return self.name(address.serial)
+        return str(address)
+
+    def _subject(self, action: Callable[[Any], Any], argument: Any) -> int:
+        """Which actor an event of the runtime is about; 0: none."""
+        if isinstance(argument, Cell):
+            return argument.address.serial
+        if isinstance(argument, Timer):
+            return argument.cell.address.serial
+        if type(argument) is tuple and argument:
+            for item in argument[:2]:
+                if isinstance(item, Cell):
+                    return item.address.serial
+            if action == self.runtime._deliver_late:
+                return int(argument[0].serial)
+        return 0
