@@ -144,7 +144,7 @@ def order_of(policy: Policy, lines: list[tuple[str, str]]) -> list[int]:
     said: list[int] = []
     for number, line in enumerate(lines):
         kernel.put(_Event(said, number, line))
-    assert kernel.ready == len(lines)
+    assert kernel.ready == len(set(lines))
     while kernel.step():
         pass
     return said

@@ -77,7 +77,7 @@ class OpenKernel(Kernel):
         self.overtaken: Counter[Label] = Counter()
         """How many later events were taken before it, for each event that was overtaken; only if recorded."""
         self._arrivals = 0
-        self._waiting = 0
+        self._heads = 0
         self._singles: Counter[str] = Counter()
         self._lines: dict[tuple[str, str], Line] = {}
         self._lives: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class OpenKernel(Kernel):
     @property
     def ready(self) -> int:
         """See Kernel."""
-        return self._waiting
+        return self._heads
 
     def life(self, name: str) -> str:
         """A name for one more system ``name``, for lines."""
@@ -119,7 +119,6 @@ class OpenKernel(Kernel):
             first: it goes before all that waits in its line.
         """
         self._arrivals += 1
-        self._waiting += 1
         if first:
             line.events.appendleft((-self._arrivals, channel))
         else:
@@ -133,6 +132,7 @@ class OpenKernel(Kernel):
             return
         if self._open is not None:
             self._open[line] = None
+        self._heads += 1
         self._policy.add(line)
 
     def open(self, closed: list[Line]) -> None:
@@ -148,7 +148,7 @@ class OpenKernel(Kernel):
         line = self._policy.take()
         if self._open is not None:
             self._note(line)
-        self._waiting -= 1
+        self._heads -= 1
         _, channel = line.events.popleft()
         line.taken += 1
         self.source = line.receiver
@@ -158,7 +158,7 @@ class OpenKernel(Kernel):
 
     def step(self) -> bool:
         """See Kernel."""
-        if not self._waiting:
+        if not self._heads:
             if not self._advance():
                 return False
         elif self._in_instant > BUSY:
