@@ -68,7 +68,9 @@ class _Creation(_Queue):
         self._serial = serial
 
     def run(self) -> None:
-        self._lane.created(self._serial)  # an actor that waits in its first step is busy: what comes stands in its own queue
+        self._lane.created(
+            self._serial
+        )  # an actor that waits in its first step is busy: what comes stands in its own queue
         super().run()
 
 

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from typing import Protocol
 
 from garrick.sim.choices import Choices, Label
-from garrick.sim.kernel import BUSY, STEP, Channel, Kernel
+from garrick.sim.kernel import BUSY, STEP, Channel, Due, Kernel
 
 PICK = "pick"
 """The kind of choices of the order; their key is ``(sender, receiver, number)``."""
@@ -166,7 +166,9 @@ class OpenKernel(Kernel):
             self._make_ready()
         self.steps += 1
         self._in_instant += 1
-        self.pick().step()
+        channel = self.pick()
+        self.cause = channel.cause if isinstance(channel, Due) else 0
+        channel.step()
         return True
 
     def _note(self, taken: Line) -> None:
