@@ -117,8 +117,8 @@ class OpenLane:
             return
         serial = self._subject(message, sender)
         source = self._origin(sender[2] if message == runtime.signal else None)
-        if type(sender) is Cell or message in (runtime._start, runtime._refuse):
-            created = sender if type(sender) is Cell else sender[0]
+        if isinstance(sender, Cell) or message in (runtime._start, runtime._refuse):
+            created = sender if isinstance(sender, Cell) else sender[0]
             if created.state == STARTING and serial not in self._closed and message != runtime.run_queue:
                 self._closed[serial] = []
                 self._wait(envelope, _Creation(self, Line(source, self.name(serial)), serial))
