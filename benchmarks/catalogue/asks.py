@@ -26,8 +26,12 @@ WORKLOADS = (
         "async",
         "/s",
         "questions: as before, asked by an async handler, answered by an async handler (in Pykka, which has none, by "
-        "synchronous ones)",
-        {"garrick-local": Size(20_000, 2_000), "pykka": Size(20_000, 2_000)},
+        "synchronous ones; in asyncio a task takes them from its queue and sets a future)",
+        {
+            "garrick-local": Size(20_000, 2_000),
+            "pykka": Size(20_000, 2_000),
+            "floor-asyncio": Size(20_000, 2_000),
+        },
         group="asks",
     ),
     Workload(
@@ -37,6 +41,7 @@ WORKLOADS = (
         "questions: an async handler asks an actor with a synchronous one, one question at a time",
         {"garrick-local": Size(10_000, 1_000)},
         group="asks",
+        short=False,
     ),
     Workload(
         "ask from async to sync, many at once",
@@ -45,6 +50,7 @@ WORKLOADS = (
         "questions: an async handler asks an actor with a synchronous one, 1,000 questions at a time",
         {"garrick-local": Size(50_000, 5_000, 1_000)},
         group="asks",
+        short=False,
     ),
     Workload("local ask latency, p50", "latency", "µs", f"the median: {ASKED}", LOCAL, "asks", "p50", short=False),
     Workload(

@@ -8,6 +8,7 @@ IDLE = {
     "garrick-local": Size(100_000),
     "thespian-simple": Size(5_000),
     "pykka": Size(1_000),
+    "floor-asyncio": Size(20_000),
 }
 MILLION = {"garrick-local": Size(1_000_000)}
 PROCESSES = {"garrick-multiprocess": Size(60, 2), "thespian-tcp": Size(30)}
@@ -18,7 +19,7 @@ WORKLOADS = (
         "idle",
         "bytes",
         "the resident memory of the process after one actor has created so many, over what it was before, divided "
-        "by their number; they have no state of their own (in Pykka each is a thread)",
+        "by their number; they have no state of their own (in Pykka each is a thread, in asyncio a task with a queue)",
         IDLE,
         "many",
         "memory",

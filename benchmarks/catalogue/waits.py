@@ -15,19 +15,17 @@ PING = (
 )
 
 
-def rows(
-    name: str, program_key: str, note: str, sizes: dict[str, Size], *, short: bool = False
-) -> tuple[Workload, Workload]:
+def rows(name: str, program_key: str, note: str, sizes: dict[str, Size]) -> tuple[Workload, Workload]:
     """How long all take, and how long others wait meanwhile."""
     asking = {key: size for key, size in sizes.items() if key != "thespian-tcp"}
     return (
-        Workload(name, program_key, "ms", f"{DONE}{note}", sizes, "waits", "done", short),
-        Workload(f"{name}: ping p99", program_key, "ms", f"{PING}{note}", asking, "waits", "p99", short),
+        Workload(name, program_key, "ms", f"{DONE}{note}", sizes, "waits", "done", short=False),
+        Workload(f"{name}: ping p99", program_key, "ms", f"{PING}{note}", asking, "waits", "p99", short=False),
     )
 
 
 WORKLOADS = (
-    *rows("fifty sleepers", "one class", "; all of one class, which has never blocked before", FIFTY, short=True),
+    *rows("fifty sleepers", "one class", "; all of one class, which has never blocked before", FIFTY),
     *rows("fifty sleepers in a worker", "one class", "; the actors in one worker process", FIFTY_IN_A_WORKER),
     *rows("fifty sleepers of fifty classes", "many classes", "; each of a class never seen before", CLASSES),
     *rows(
