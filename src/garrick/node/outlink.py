@@ -33,9 +33,10 @@ LIMIT: Final = 16 * 1024 * 1024
 """Bytes that may wait for one peer before senders have to wait."""
 LOW: Final = LIMIT // 2
 """Senders that wait go on when no more than this is left."""
-FLUSH_AT: Final = 64 * 1024
-"""Bytes from which a link is written before the turn of its process ends."""
-PRESS_AT: Final = 64
+FLUSH_AT: Final = 16 * 1024
+"""Bytes from which a link is written before the turn of its process ends: so much that waking the reader for it costs little, and so
+little that the reader of a flood works while its sender still does."""
+PRESS_AT: Final = 128
 """Entries from which they are taken over before the turn of the process ends."""
 _BATCH: Final = 256 * 1024
 """Bytes that are joined for one write."""
