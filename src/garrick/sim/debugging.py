@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from garrick.sim.hands import Crew
 
 
-def _plain_debugger() -> Any:
+def plain_debugger() -> Any:
+    """The one of the standard library."""
     return importlib.import_module("pdb").Pdb()  # late: it is needed by few
 
 
-make_debugger: Callable[[], Any] = _plain_debugger
+make_debugger: Callable[[], Any] = plain_debugger
 """Makes the debugger that stops; something like `pdb.Pdb`. A plugin of a test runner may have its own."""
 
 

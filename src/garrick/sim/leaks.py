@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def leaks(nodes: Iterable[SimNode], keep: list[Address[Any]]) -> list[str]:
-    """A line for each thing that is left over, but for actors in ``keep`` and what belongs to them and their descendants."""
+    """A line for each thing that is left over, but for actors in ``keep`` and what belongs to them and their descendants.
+
+    Inboxes are the program's own, and no leak.
+    """
     nodes = list(nodes)
-    cells = [cell for node in nodes for cell in node.runtime.cells.values()]
+    cells = [cell for node in nodes for cell in node.runtime.cells.values() if cell.parent != node.runtime.address]
     kept = set(keep)
     grown = True
     while grown:  # parents may live in other systems

@@ -197,7 +197,7 @@ class Watching:
         return self._crew.kernel.steps
 
     def time_passes(self, duration: Duration) -> None:
-        """Let so much virtual time pass.
+        """Let so much virtual time pass; what is due at its end happens, too.
 
         Args:
             duration: seconds, or text such as ``"5s"``.
@@ -206,6 +206,7 @@ class Watching:
         over = Once()
         end = kernel.clock.ns + nanoseconds(duration)
         self._crew.wait(over, end / SECOND)
+        self._crew.drive(lambda: not kernel.ready or kernel.clock.ns > end, None)
 
     def run_steps(self, count: int) -> int:
         """Let so many steps happen, or fewer if there are no more.
@@ -221,7 +222,9 @@ class Watching:
 
     def run_idle(self) -> None:
         """Let everything happen that can without time passing."""
-        self._crew.drive(lambda: not self._crew.kernel.ready, None)
+        kernel = self._crew.kernel
+        now = kernel.clock.ns
+        self._crew.drive(lambda: not kernel.ready or kernel.clock.ns > now, None)
 
     def run_until(self, predicate: Predicate, timeout: Duration = "1min") -> None:
         """Let the world go on until ``predicate()`` is true; it is looked at between steps.

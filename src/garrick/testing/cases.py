@@ -1,0 +1,140 @@
+"""How the plugin runs tests in simulated worlds, over many seeds, and what it tells when one fails.
+
+Owns the worlds of marked tests. Must not know fixtures: it fills the arguments of a test that are named as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from garrick.errors import InvalidArgument, SimFailure
+from garrick.sim import leaks
+from garrick.sim.world import World, world_of
+from garrick.system import ActorSystem
+from garrick.testing.clock import ManualClock
+from garrick.testing.probe import Probe
+from garrick.testing.report import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLACE: Final[Any] = object()
+"""Stands for what is made anew for each seed."""
+OWN: Final = ("world", "system", "probe", "manual_clock")
+_told: Final = pytest.StashKey[list[tuple[str, str]]]()
+_seed: Final = pytest.StashKey[int]()
+
+
+def explored(item: Any) -> bool:
+    """Whether the test runs in worlds of many seeds."""
+    return item.get_closest_marker("sim") is not None
+
+
+def first_seed(config: pytest.Config) -> int:
+    """The seed of tests that run once."""
+    seed: int | None = config.getoption("sim_seed")
+    return seed or 0
+
+
+@contextmanager
+def new_world(config: pytest.Config, item: Any) -> Iterator[World]:
+    """The world of a test that runs once."""
+    item.stash[_seed] = first_seed(config)
+    with World(first_seed(config)) as world:
+        yield world
+
+
+def explore(item: pytest.Function) -> None:
+    """Run a test that is marked ``sim`` with all of its seeds."""
+    from garrick.testing.plugin import SEEDS
+
+    marker = item.get_closest_marker("sim")
+    assert marker is not None
+    options = {"seeds": SEEDS, "goals": (), "strict": True, **marker.kwargs}
+    unknown = set(options) - {"seeds", "goals", "strict"}
+    if marker.args or unknown:
+        raise InvalidArgument(
+            f"marker sim has no {', '.join(sorted(unknown)) or 'positional arguments'}",
+            hint="@pytest.mark.sim(seeds=20, goals=(), strict=True)",
+        )
+    config = item.config
+    only: int | None = config.getoption("sim_seed")
+    seeds = range(config.getoption("sim_seeds") or options["seeds"]) if only is None else [only]
+    goals: Counter[str] = Counter()
+    for seed in seeds:
+        item.stash[_seed] = seed
+        goals += _run(item, seed, options)
+    missed = [goal for goal in options["goals"] if not goals[goal]]
+    if missed and only is None:
+        raise SimFailure(
+            f"no run of {len(seeds)} has met {', '.join(map(repr, missed))}",
+            check=missed[0],
+            kind="goal",
+            hint="more seeds, faults that lead there, or a goal that can be met",
+        )
+
+
+def _run(item: pytest.Function, seed: int, options: dict[str, Any]) -> Counter[str]:
+    arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+    with World(seed) as world:
+        if options["strict"]:
+            world.strict()
+        system: ActorSystem | None = None
+        try:
+            if any(name in arguments for name in OWN if name != "world"):
+                system = world.system("test")
+                arguments |= {"system": system, "probe": Probe(system), "manual_clock": ManualClock(world)}
+            arguments["world"] = world
+            item.obj(**{name: arguments[name] for name in item._fixtureinfo.argnames})
+            world.verify()
+            if system is not None and not item.get_closest_marker("leaves"):
+                check_leaks(world, system)
+        except BaseException:
+            item.stash[_told] = _sections(item, world)
+            raise
+        return +world.goals
+
+
+def check_leaks(world: World, system: ActorSystem) -> None:
+    """A test may leave its top-level actors, and what belongs to them, to the end of the system; nothing else."""
+    tops = [cell.address for cell in system._runtime.cells.values() if cell.parent == system._runtime.admin]
+    found = leaks.leaks([node for node in world._nodes.values() if node.runtime is system._runtime], tops)
+    if found:
+        pytest.fail("the test left something behind: " + "; ".join(found))
+
+
+# --- when one has failed ------------------------------------------------------------------------------------------------------
+
+
+def sections(item: pytest.Function) -> list[tuple[str, str]]:
+    """What the report of a failed test gets."""
+    told = item.stash.get(_told, None)
+    if told is not None:
+        return told
+    for name in ("world", "system"):
+        subject = item.funcargs.get(name)
+        if isinstance(subject, (World, ActorSystem)):
+            return _sections(item, subject)
+    return []
+
+
+def _sections(item: pytest.Function, subject: World | ActorSystem) -> list[tuple[str, str]]:
+    try:
+        found = [("actors", report(subject))]
+    except Exception as error:
+        found = [("actors", f"could not be told: {error!r}")]
+    if isinstance(subject, World) or world_of(subject) is not None:
+        found.append(("to run it again", _command(item)))
+    return found
+
+
+def _command(item: pytest.Function) -> str:
+    hashing = os.environ.get("PYTHONHASHSEED")
+    before = f"PYTHONHASHSEED={hashing} " if hashing else ""
+    return f"{before}pytest {shlex.quote(item.nodeid)} --sim-seed={item.stash.get(_seed, first_seed(item.config))}"
