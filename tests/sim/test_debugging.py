@@ -230,10 +230,12 @@ def test_inspect_tells_state_mailbox_attributes_and_events(world: World) -> None
     found = world.inspect(owner)
     assert found["state"] == "running"
     assert found["attributes"] == {"shards": [3]}
+    assert world.actor(owner).shards == [3]
     assert found["mailbox_types"] == {"str": 1}
     assert "Assign" in found["events"][-1]
     system.stop_actor(owner)
     assert world.inspect(owner)["state"] == "ended"
+    assert world.actor(owner) is None
 
 
 def test_why_gives_the_chain_of_causes(world: World) -> None:
@@ -264,6 +266,16 @@ def test_why_crosses_systems(world: World) -> None:
     chain = world.why(echo)
     assert chain[-1].system == second._runtime.system
     assert any(event.what == "bytes" and event.system == first._runtime.system for event in chain)
+    assert any(event.machinery for event in chain)
+    assert [line.rpartition(": ")[2] for line in str(chain).splitlines()] == ["bytes", "str"]
+
+
+def test_what_the_program_does_has_no_cause(world: World) -> None:
+    system = world.system("one")
+    owner = system.spawn(Owner)
+    for shard in range(3):
+        system.ask(owner, Assign(shard))
+    assert len(world.why(owner)) == 1
 
 
 def test_why_says_when_nothing_is_known(world: World) -> None:

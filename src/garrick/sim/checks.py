@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from garrick.errors import SimFailure
@@ -242,7 +243,7 @@ class Checks:
 
 
 def _newest(crew: Crew, count: int) -> Iterable[Any]:
-    return list(crew.story.events)[-count:]
+    return list(islice(crew.story.newest(), count))[::-1]
 
 
 def _text(duration: Duration) -> str:

@@ -273,6 +273,7 @@ class Crew:
             finally:
                 self._root = self.running = None
                 self._until = _never
+                self.kernel.cause = 0  # what comes now is the program's
                 set_decider(before)
         while self._afterwards:
             self._afterwards.pop(0)()

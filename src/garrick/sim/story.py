@@ -54,14 +54,19 @@ class Event(NamedTuple):
             who += f" {class_text(self.actor_class).rpartition('.')[2]}/{self.serial & 0xFFFFFFFF}"
         return f"{self.at / SECOND:.6f} s  step {self.step}  {who}: {self.what.lstrip('_')}"
 
+    @property
+    def machinery(self) -> bool:
+        """Whether it is a step of what carries messages between systems, and nobody's code."""
+        return self.system.endswith(" gateway")
+
 
 class Chain(tuple[Event, ...]):
-    """Events of which each led to the next one; as text a line for each."""
+    """Events of which each led to the next one; as text a line for each, without the machinery."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "nothing is known of it"
+        return "\n".join(str(event) for event in self if not event.machinery) or "nothing is known of it"
 
 
 class Failed(NamedTuple):
@@ -128,6 +133,10 @@ class Story:
         while len(chain) < DEPTH and (before := self.find(chain[-1].cause)) is not None:
             chain.append(before)
         return Chain(reversed(chain))
+
+    def newest(self) -> Iterator[Event]:
+        """What user code did, the newest first."""
+        return (event for event in reversed(self.events) if not event.machinery)
 
     def of(self, system: str, serial: int) -> Iterator[Event]:
         """The events of one actor, the newest first."""

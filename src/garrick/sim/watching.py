@@ -245,9 +245,9 @@ class Watching:
     # --- questions -----------------------------------------------------------------------------------------------------------
 
     def events(self, actor: Address[Any] | None = None, last: int = LAST) -> list[Event]:
-        """The newest events, of one actor or of all, the oldest first."""
+        """The newest events, of one actor or of all but the machinery between systems, the oldest first."""
         story = self._crew.story
-        found = reversed(story.events) if actor is None else story.of(actor.system, actor.serial)
+        found = story.newest() if actor is None else story.of(actor.system, actor.serial)
         return list(islice(found, last))[::-1]
 
     def why(self, event: Event | Address[Any] | int | None = None) -> Chain:
@@ -271,6 +271,14 @@ class Watching:
             raise InvalidArgument(f"nothing is known of {event}", hint="it is too long ago, or never happened")
         return story.why(found)
 
+    def actor(self, address: Address[Any]) -> Any:
+        """The instance behind an address, for checks to look at; another one after a restart. None: there is none now."""
+        for node in self._nodes.values():
+            if node.runtime.system == address.system:
+                cell = node.runtime.cells.get(address.serial)
+                return None if cell is None else cell.actor
+        return None
+
     def inspect(self, actor: Address[Any]) -> dict[str, Any]:
         """What is known of an actor: state, mailbox, timers, children, what it waits for, its attributes and its newest events."""
         answers: list[dict[str, Any]] = []
@@ -278,11 +286,8 @@ class Watching:
         for node in self._nodes.values():
             if node.runtime.system == actor.system:
                 inspection.inspect(node.runtime, "show", {"serial": actor.serial}, answers.append)
-                if not answers:
-                    self.run_idle()
-                cell = node.runtime.cells.get(actor.serial)
                 hidden = ("_cell", "address")
-                attributes = vars(cell.actor) if cell is not None and hasattr(cell.actor, "__dict__") else {}
+                attributes = getattr(self.actor(actor), "__dict__", {})
                 own = {name: value for name, value in attributes.items() if name not in hidden}
                 return {**answers[0], "attributes": own, "events": events}
         return {"state": "unknown", "attributes": {}, "events": events}
