@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from garrick.errors import InvalidArgument, SimFailure
-from garrick.sim import leaks
+from garrick.sim import goals, leaks
 from garrick.sim.world import World, world_of
 from garrick.system import ActorSystem
 from garrick.testing.clock import ManualClock
@@ -56,21 +56,21 @@ def explore(item: pytest.Function) -> None:
 
     marker = item.get_closest_marker("sim")
     assert marker is not None
-    options = {"seeds": SEEDS, "goals": (), "strict": True, **marker.kwargs}
-    unknown = set(options) - {"seeds", "goals", "strict"}
+    options = {"seeds": SEEDS, "policy": "portfolio", "goals": (), "strict": True, **marker.kwargs}
+    unknown = set(options) - {"seeds", "policy", "goals", "strict"}
     if marker.args or unknown:
         raise InvalidArgument(
             f"marker sim has no {', '.join(sorted(unknown)) or 'positional arguments'}",
-            hint="@pytest.mark.sim(seeds=20, goals=(), strict=True)",
+            hint="@pytest.mark.sim(seeds=20, policy='portfolio', goals=(), strict=True)",
         )
     config = item.config
     only: int | None = config.getoption("sim_seed")
     seeds = range(config.getoption("sim_seeds") or options["seeds"]) if only is None else [only]
-    goals: Counter[str] = Counter()
+    met: Counter[str] = Counter()
     for seed in seeds:
         item.stash[_seed] = seed
-        goals += _run(item, seed, options)
-    missed = [goal for goal in options["goals"] if not goals[goal]]
+        met += _run(item, seed, options)
+    missed = [goal for goal in options["goals"] if not met[goal]]
     if missed and only is None:
         raise SimFailure(
             f"no run of {len(seeds)} has met {', '.join(map(repr, missed))}",
@@ -82,7 +82,8 @@ def explore(item: pytest.Function) -> None:
 
 def _run(item: pytest.Function, seed: int, options: dict[str, Any]) -> Counter[str]:
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
-    with World(seed) as world:
+    outside = goals.counts.copy()
+    with World(seed, options["policy"]) as world:
         if options["strict"]:
             world.strict()
         system: ActorSystem | None = None
@@ -98,7 +99,7 @@ def _run(item: pytest.Function, seed: int, options: dict[str, Any]) -> Counter[s
         except BaseException:
             item.stash[_told] = _sections(item, world)
             raise
-        return +world.goals
+        return +(world.goals + (goals.counts - outside))  # those that the test itself has met, too
 
 
 def check_leaks(world: World, system: ActorSystem) -> None:

@@ -18,7 +18,7 @@ SCENARIOS = list(dict.fromkeys(bug.scenario for bug in BUGS))
 def hunt(scenario: Callable[[World], None], seeds: range) -> tuple[int, Exception] | None:
     """The first seed with which the scenario fails, and how."""
     for seed in seeds:
-        with World(seed) as world:
+        with World(seed, "portfolio") as world:
             try:
                 scenario(world)
             except Exception as error:
