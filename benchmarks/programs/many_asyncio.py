@@ -18,12 +18,11 @@ async def wait(mailbox: Mailbox) -> None:
 
 async def idle(job: Job) -> Measured:
     before, begun = resident(), clock()
-    tasks = []
-    for _ in range(job.operations):
-        mailbox: Mailbox = asyncio.Queue()
-        tasks.append(asyncio.create_task(wait(mailbox)))
+    last: Mailbox = asyncio.Queue()
+    tasks = [asyncio.create_task(wait(asyncio.Queue())) for _ in range(job.operations - 1)]
+    tasks.append(asyncio.create_task(wait(last)))
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    mailbox.put_nowait(answer)
+    last.put_nowait(answer)
     expect(await answer, "there")
     seconds = clock() - begun
     each = (resident() - before) / job.operations
