@@ -58,6 +58,12 @@ async def test_both_know_each_other_with_capabilities_and_processes(
     assert [p.number for p in info.processes] == [1, 2]
 
 
+async def meet(a: FakeHouse, b: FakeHouse) -> None:
+    """Systems that have had nothing to do with each other are told nothing of each other's processes."""
+    b.send(a.address(1), "pleased to meet you", b.address(1))
+    await a.until(lambda: a.messages(1, str))
+
+
 @with_two
 async def test_messages_arrive_in_order_with_whole_addresses(a: FakeHouse, b: FakeHouse, convention: Any) -> None:
     for n in range(1000):
@@ -104,6 +110,7 @@ async def test_an_ask_of_the_other_admin_is_answered(a: FakeHouse, b: FakeHouse,
 
 @with_two
 async def test_what_was_sent_to_a_dead_process_comes_back(a: FakeHouse, b: FakeHouse, convention: Any) -> None:
+    await meet(a, b)
     client = b.machine.allot("client", 0.0)
     b.apply(b.machine.process_joined(client, "client", 0.0))
     b.die(client)
@@ -124,6 +131,7 @@ async def test_what_goes_to_a_process_that_never_was_comes_back(a: FakeHouse, b:
 async def test_a_lost_process_is_told_to_other_systems_with_its_admin_as_sender(
     a: FakeHouse, b: FakeHouse, convention: Any
 ) -> None:
+    await meet(a, b)
     b.die(2)
     await a.until(lambda: a.messages(1, ProcessLost))
     (sender,) = [sender for _, _, message, sender in a.got[1] if isinstance(message, ProcessLost)]

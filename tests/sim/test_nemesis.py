@@ -27,6 +27,7 @@ FAULTS: dict[str, Any] = {
     "partition": "1/2min:1s..10s",
     "swizzle": "1/3min:5s..10s",
     "engine": "1/3min:500ms..8s",
+    "directory": "1/5min:500ms..2s",
 }
 
 

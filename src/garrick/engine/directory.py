@@ -84,6 +84,8 @@ class Patience:
     """Bound of one probe."""
     publish: float = 0.05
     """Changes within this time travel in one delta."""
+    publish_each: float = 0.0004
+    """More of it for each member: each delta goes to all of them."""
     beat: float = 2.0
     """An empty delta at least this often, so that a lost one is noticed."""
     count: float = 30.0
@@ -263,6 +265,7 @@ class Directory:
         self._next_count = now
         self._published_at = float("-inf")
         self._deaf = False
+        self._snapshot: Snapshot | None = None
 
     @property
     def settled(self) -> bool:
@@ -307,7 +310,7 @@ class Directory:
     def next_wake(self) -> float:
         """When a `Tick` is due."""
         times = [self._next_count]
-        times.append(self._published_at + self.patience.publish if self._changes else self._next_beat)
+        times.append(self._publish_at if self._changes else self._next_beat)
         if self._settled_at is not None:
             times.append(self._settled_at)
         self._skip_settled_doubts()
@@ -315,8 +318,18 @@ class Directory:
             times.append(self._doubts[0][0])
         return min(times)
 
+    @property
+    def _publish_at(self) -> float:
+        return self._published_at + self.patience.publish + self.patience.publish_each * len(self._records)
+
     def snapshot(self) -> Snapshot:
         """The list as of the last published version."""
+        known = self._snapshot
+        if known is None or (known.version, known.settled) != (self.version, self.settled):
+            known = self._snapshot = self._list()
+        return known
+
+    def _list(self) -> Snapshot:
         return Snapshot(
             self.epoch,
             self.version,
@@ -491,7 +504,7 @@ class Directory:
         if now >= self._next_count:
             self._next_count = now + self.patience.count
             out.append(Count())
-        if self._changes and now >= self._published_at + self.patience.publish:
+        if self._changes and now >= self._publish_at:
             if buggify("directory.late delta"):
                 self._published_at = now
             else:

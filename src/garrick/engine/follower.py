@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from garrick.buggify import buggify
 from garrick.engine.carrier import name_of
+from garrick.engine.lore import Over, Shared, Step, Table
 from garrick.engine.membership import (
     Change,
     Delta,
@@ -32,6 +33,7 @@ from garrick.engine.membership import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 __all__ = [
     "Announce",
@@ -158,20 +160,24 @@ _RETRY_LONGEST = 1.0
 _LOAD_EVERY = 2.0  # load alone is published this often at most
 _ALONE = 2.0  # without a connection for so long, everybody else is in doubt
 _SHUNNED_AFTER = 5.0
-_REMEMBERED = 20_000
 _KEPT_DELTAS = 10_000
 
 
 class Follower:
-    """`system` is the own id, name@incarnation."""
+    """`system` is the own id, name@incarnation; `shared`: what all followers of this process know (see `lore`)."""
 
-    def __init__(self, system: str) -> None:
+    def __init__(self, system: str, shared: Shared | None = None) -> None:
         self.system = system
+        self._shared = shared
+        self._table = shared.start if shared is not None else Table()
+        self._strayed = False
+        """What it knows is not what the directory has said at this version."""
+        self._stepping = False
+        self._own: Table | None = None
+        """A table that nobody else has, and that may be changed."""
         self.session = 1
         self.joined = False
         """The directory has accepted this session."""
-        self.members: dict[str, Member] = {}
-        self.suspected: set[str] = set()
         self.epoch = ""
         self.version = 0
         self._offer = Offer({}, (), 0.0)
@@ -190,10 +196,44 @@ class Follower:
         self._doubted_epoch = ""
         """A later epoch that a snapshot did not confirm; the next one decides."""
         self._unconfirmed: set[str] = set()
-        self._over: OrderedDict[str, int] = OrderedDict()
+        self._over = Over()
+        self._mine_over = 0
+        """The highest own session that is over."""
         self._connected = False
         self._alone_at: float | None = None
         self._leaving = False
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """By name."""
+        return self._table.members
+
+    @property
+    def suspected(self) -> AbstractSet[str]:
+        """Ids of the members that are in doubt."""
+        return self._table.suspected
+
+    def foresees(self, event: Event) -> tuple[Delta | None] | None:
+        """What `handle` would tell the user of this event (None: nothing), if it would do nothing else; None: that is not known."""
+        if (
+            not isinstance(event, Delta)
+            or event.epoch != self.epoch
+            or self._later
+            or self._unconfirmed
+            or not self.joined
+        ):
+            return None
+        if event.version == self.version and not event.changes:
+            return (None,)
+        step = self._table.next
+        if (
+            event.version == self.version + 1
+            and step is not None
+            and step.news is event
+            and self.system not in step.ends
+        ):
+            return (step.told,)
+        return None
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """One event in, effects out."""
@@ -269,7 +309,7 @@ class Follower:
         if mine is not None and mine.system == self.system and mine.session == self.session:
             change = Lost(self.system, self.session, False, why)
             self._forget(change.system, change.session)
-            out.append(Tell(Delta(self.epoch, self.version, (change,))))
+            out.append(Tell(Delta(self.epoch, self.version, (change,), state=self._table)))
         self._bury(self.system, self.session)
 
     def _unanswered(self, what: str, now: float) -> None:
@@ -308,7 +348,7 @@ class Follower:
         elif delta.changes and buggify("follower.missed delta"):
             pass  # as if it had been lost: the next one shows the gap
         elif delta.version == self.version + 1 and delta.changes and not self._later:
-            self._apply(delta, out)
+            self._advance(delta, out)
         elif delta.version > self.version:
             self._keep(delta)
             self._ask(now)
@@ -337,10 +377,18 @@ class Follower:
         if snapshot.epoch == self.epoch and snapshot.version < self.version:
             self._ask(now)  # overtaken by deltas: it can't tell what is true now
             return
+        before, count = self._table, len(out)
+        same = (snapshot.epoch == self.epoch or before is self._start) and not self._unconfirmed
         self.epoch, self.version = snapshot.epoch, snapshot.version
+        if same and before.next is not None and before.next.news is snapshot:
+            self._strayed = False
+            self._take(before.next, out)
+            self._catch_up(now, out)
+            return
+        self._begin_step()
         changes: list[Change] = []
-        listed = {name_of(member.system): member for member in snapshot.members}
-        for name, mine in list(self.members.items()):
+        listed, members = snapshot.by_name, self.members
+        for name, mine in [(name, mine) for name, mine in members.items() if listed.get(name) is not mine]:
             other = listed.get(name)
             if other is None:
                 if snapshot.settled:
@@ -350,21 +398,24 @@ class Follower:
             elif (other.system, other.session) != (mine.system, mine.session):
                 replaced = other.system != mine.system
                 changes.append(Lost(mine.system, mine.session, replaced, f"replaced by {other.system}"))
-        for name, member in listed.items():
-            self._unconfirmed.discard(name)
-            known = self.members.get(name)
+        self._unconfirmed.difference_update(listed)
+        for name, member in [(name, member) for name, member in listed.items() if members.get(name) is not member]:
+            known = members.get(name)
             if known is None or (known.system, known.session) != (member.system, member.session):
                 changes.append(Joined(member))
             elif known != member:
                 changes.append(Updated(member))
         doubtful = dict(snapshot.suspected)
         changes += [Suspected(s, self._session_of(s, listed), why) for s, why in doubtful.items()]
-        changes += [
-            Restored(member.system, member.session)
-            for member in listed.values()
-            if member.system in self.suspected and member.system not in doubtful
-        ]
+        if self.suspected:
+            changes += [
+                Restored(member.system, member.session)
+                for member in listed.values()
+                if member.system in self.suspected and member.system not in doubtful
+            ]
         self._apply(Delta(snapshot.epoch, snapshot.version, tuple(changes), snapshot.settled), out)
+        self._strayed = False
+        self._end_step(before, snapshot, out, count, known=same)
         self._catch_up(now, out)
 
     @staticmethod
@@ -389,7 +440,7 @@ class Follower:
                 self._keep(later[version])
                 self._ask(now)
             elif not self._later:
-                self._apply(later[version], out)
+                self._advance(later[version], out)
             else:
                 self._keep(later[version])
 
@@ -400,10 +451,88 @@ class Follower:
             self._settle(out)
         self._check_self()
 
+    # -- steps that others take too -----------------------------------------------------------------------------------
+
+    def _advance(self, delta: Delta, out: list[Effect]) -> None:
+        if self._shared is None or self._unconfirmed or self._strayed:
+            self._apply(delta, out)
+        else:
+            self._step(delta, out)
+
+    def _step(self, delta: Delta, out: list[Effect]) -> None:
+        step = self._table.next
+        if step is not None and step.news is delta:
+            self.version = delta.version
+            self._take(step, out)
+            return
+        before, count = self._table, len(out)
+        self._begin_step()
+        self._apply(delta, out)
+        self._end_step(before, delta, out, count, known=True)
+
+    def _take(self, step: Step, out: list[Effect]) -> None:
+        self._table = step.table
+        if step.ends:
+            self._over.learn(step.ends)
+            self._mine_over = max(self._mine_over, step.ends.get(self.system, 0))
+        if step.told is not None:
+            out.append(Tell(step.told))
+        self._check_self()
+
+    @property
+    def _start(self) -> Table | None:
+        return None if self._shared is None else self._shared.start
+
+    def _begin_step(self) -> None:
+        if self._shared is not None:
+            self._own = None
+            self._over.take_fresh()
+            self._stepping = True
+
+    def _end_step(self, before: Table, news: Delta | Snapshot, out: list[Effect], count: int, *, known: bool) -> None:
+        """The step is taken, with the effects from ``count`` on; ``known``: nothing but the table and the news decided about it."""
+        if self._shared is None:
+            return
+        self._stepping = False
+        told = [effect.delta for effect in out[count:] if isinstance(effect, Tell)]
+        self._strayed |= len(told) != len(out) - count
+        if self._strayed or self._unconfirmed:
+            return
+        self._own = None
+        self._table = self._shared.at(self.epoch, self.version, self._table)
+        told = [replace(delta, state=self._table) for delta in told]
+        out[count:] = [Tell(delta) for delta in told]
+        if known and len(told) <= 1:
+            before.next = Step(news, self._table, told[0] if told else None, self._over.take_fresh())
+
+    def _change(self) -> Table:
+        """The table, to be changed."""
+        if self._shared is not None and self._table is not self._own:
+            self._table = self._own = Table(dict(self._table.members), set(self._table.suspected))
+        self._strayed |= not self._stepping and not self._unconfirmed
+        return self._table
+
+    def _are_all_doubtful(self, out: list[Effect]) -> None:
+        """Cut off from everybody: nobody, this system included, is known to be there."""
+        before, step = self._table, self._table.alone
+        if self._shared is None or step is None or self._strayed:
+            why = "this system is cut off from the convention"
+            doubts = tuple(Suspected(m.system, m.session, why) for m in self.members.values())
+            count = len(out)
+            self._tell(Delta(self.epoch, self.version, doubts, settled=False), out)
+            told = out[count].delta if len(out) > count else None  # type: ignore[union-attr]
+            if self._shared is None or before is self._table:
+                return  # or there was nobody
+            step = Step(None, self._table, told, {})
+            before.alone = step
+        elif step.told is not None:
+            out.append(Tell(step.told))
+        self._table, self._strayed, self._own = step.table, True, None
+
     def _tell(self, delta: Delta, out: list[Effect]) -> None:
         told = tuple(news for change in delta.changes for news in self._accept(change, out))
         if told:
-            out.append(Tell(replace(delta, changes=told)))
+            out.append(Tell(replace(delta, changes=told, state=self._table)))
 
     def _accept(self, change: Change, out: list[Effect]) -> tuple[Change, ...]:
         """Enter a change into the table; what the user has to hear of it, nothing if it is no news or can't be true."""
@@ -414,22 +543,22 @@ class Follower:
                 name = name_of(member.system)
                 if not self._is_current(member.system, member.session) or self.members[name] == member:
                     return ()
-                self.members[name] = member
+                self._change().members[name] = member
             case Suspected(system, session, _):
                 if not self._is_current(system, session) or system in self.suspected:
                     return ()
-                self.suspected.add(system)
+                self._change().suspected.add(system)
             case Restored(system, session):
                 if not self._is_current(system, session) or system not in self.suspected:
                     return ()
-                self.suspected.discard(system)
+                self._change().suspected.discard(system)
             case Left(system, session) | Lost(system, session, _, _):
                 if not self._forget(system, session):
                     return ()
         return (change,)
 
     def _joined(self, member: Member, out: list[Effect]) -> tuple[Change, ...]:
-        if member.session <= self._over.get(member.system, 0):
+        if member.session <= self._over.get(member.system):
             out.append(Object(member.system, member.session))
             return ()
         known = self.members.get(name_of(member.system))
@@ -443,7 +572,7 @@ class Follower:
             self._forget(known.system, known.session)
             other = known.system != member.system
             news = (Lost(known.system, known.session, other, f"replaced by {member.system}"), *news)
-        self.members[name_of(member.system)] = member
+        self._change().members[name_of(member.system)] = member
         return news
 
     def _is_current(self, system: str, session: int) -> bool:
@@ -453,31 +582,33 @@ class Follower:
     def _forget(self, system: str, session: int) -> bool:
         known = self._is_current(system, session)
         if known:
-            del self.members[name_of(system)]
+            table = self._change()
+            del table.members[name_of(system)]
+            table.suspected.discard(system)
             self._unconfirmed.discard(name_of(system))
-            self.suspected.discard(system)
         self._bury(system, session)
         return known
 
     def _bury(self, system: str, session: int) -> None:
-        self._over[system] = max(session, self._over.pop(system, 0))
-        while len(self._over) > _REMEMBERED:
-            self._over.popitem(last=False)
+        if system == self.system:
+            self._mine_over = max(self._mine_over, session)
+        self._over.add(system, session)
 
     def _settle(self, out: list[Effect]) -> None:
-        names, self._unconfirmed = sorted(self._unconfirmed), set()
+        names = sorted(self._unconfirmed)
         lost = [self.members[name] for name in names if name in self.members]
         if lost:
             changes = tuple(Lost(m.system, m.session, False, "did not come back") for m in lost)
             for change in changes:
                 self._forget(change.system, change.session)
-            out.append(Tell(Delta(self.epoch, self.version, changes)))
+            out.append(Tell(Delta(self.epoch, self.version, changes, state=self._table)))
             self._check_self()
+        self._unconfirmed.clear()
 
     def _check_self(self) -> None:
         """If our own session has ended without our asking, join with the next one."""
-        if self._over.get(self.system, 0) >= self.session and not self._leaving:
-            self.session = self._over[self.system] + 1
+        if self._mine_over >= self.session and not self._leaving:
+            self.session = self._mine_over + 1
             self.joined = self._announcing = self._announcing_again = False
             self._retry_at = float("-inf")  # at once
 
@@ -486,12 +617,7 @@ class Follower:
     def _pass_time(self, now: float, out: list[Effect]) -> None:
         if self._alone_at is not None and now >= self._alone_at:
             self._alone_at = None
-            changes = [
-                Suspected(m.system, m.session, "this system is cut off from the convention")
-                for m in self.members.values()
-                if m.system != self.system
-            ]
-            self._tell(Delta(self.epoch, self.version, tuple(changes), settled=False), out)
+            self._are_all_doubtful(out)
         if not self._connected or self._leaving:
             return
         if self._ask_at is not None and now >= self._ask_at:

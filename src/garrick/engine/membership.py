@@ -5,11 +5,15 @@ Owns the value types that travel from the directory to every member. Sans-IO.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    from garrick.engine.lore import Table
 
 __all__ = ["Change", "Delta", "Joined", "Left", "Lost", "Member", "Restored", "Snapshot", "Suspected", "Updated"]
 
@@ -85,6 +89,37 @@ class Delta:
     version: int
     changes: tuple[Change, ...]
     settled: bool = True
+    state: Table | None = field(default=None, compare=False, repr=False)
+    """What a follower tells upward: all members when this has happened."""
+
+    @cached_property
+    def by_system(self) -> Mapping[str, list[tuple[int, Change]]]:
+        """The changes of each system, with their places."""
+        found: dict[str, list[tuple[int, Change]]] = {}
+        for place, change in enumerate(self.changes):
+            system = change.member.system if isinstance(change, Joined | Updated) else change.system
+            found.setdefault(system, []).append((place, change))
+        return found
+
+    @cached_property
+    def ends(self) -> Mapping[str, str]:
+        """Systems that are gone by this, and whether they ``stopped`` or were lost (``system lost``)."""
+        gone: dict[str, str] = {}
+        for change in self.changes:
+            if isinstance(change, Left | Lost):
+                gone[change.system] = "stopped" if isinstance(change, Left) else "system lost"
+            elif isinstance(change, Joined):
+                gone.pop(change.member.system, None)
+        return gone
+
+    def about(self, systems: Collection[str]) -> list[Change]:
+        """The changes of these systems, in order."""
+        news = self.by_system
+        if len(systems) < len(news):
+            found = [item for system in systems if system in news for item in news[system]]
+        else:
+            found = [item for system, items in news.items() if system in systems for item in items]
+        return [change for _, change in sorted(found, key=itemgetter(0))]
 
 
 @dataclass(frozen=True)
@@ -97,3 +132,8 @@ class Snapshot:
     members: tuple[Member, ...]
     suspected: tuple[tuple[str, str], ...] = ()
     """Systems in doubt, and why."""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Member]:
+        """The members by the part of their id that is their name."""
+        return {member.system.partition("@")[0]: member for member in self.members}

@@ -30,6 +30,7 @@ from garrick.engine.carrier import (
     Writable,
     name_of,
 )
+from garrick.engine.lore import Shared
 from garrick.engine.membership import Snapshot
 from garrick.errors import EngineError, InvalidArgument
 
@@ -84,6 +85,8 @@ class MemoryNetwork:
         self.now = now or (lambda: self._time)
         self._latency = latency
         self._ways = ways
+        self.shared = Shared()
+        """What all followers know together; see `garrick.engine.lore`."""
         self.running = True
         """Whether the hub can be connected to."""
         self._cut_off: list[MemoryCarrier] = []
@@ -300,11 +303,19 @@ class MemoryNetwork:
     def _do(self, effect: d.Effect) -> None:
         match effect:
             case d.Publish(delta):
-                for carrier in list(self.carriers.values()):
-                    if self._drop_feed[carrier.name]:
-                        self._drop_feed[carrier.name] -= 1
-                    else:
-                        self._inform(carrier, delta)
+                names = [name for name in self.carriers if not self._drop_feed[name]]
+                self._drop_feed -= Counter(self.carriers.keys())  # one each, of those that are to get lost
+
+                def arrive(name: str) -> None:
+                    receiver = self.carriers.get(name)
+                    if receiver is not None:
+                        receiver.receive(delta)
+
+                if self._ways is not None:
+                    self._ways.tell_all(names, arrive)
+                else:
+                    for name in names:
+                        arrive(name)
             case d.Answer(token, accepted, session, why):
                 assert isinstance(token, MemoryCarrier)
                 self._inform(token, f.Answered(accepted, session, why))
@@ -360,6 +371,10 @@ class MemoryCarrier:
         self.choked = False
         self.on_feed: Callable[[f.Event], None] | None = None
         """What the hub sends besides frames: the feed of members."""
+        self.is_idle: Callable[[f.Event], bool] = lambda _: False
+        """Whether a message of the feed says nothing that this system would do something about: it needs no turn of its own."""
+        self._feed_came = self._feed_taken = 0
+        """Messages of the feed that came, and the last one that was handled: they keep their order."""
         self._on_frame: OnFrame = nobody
         self._on_event: OnEvent = nobody
         self._held: deque[Callable[[], None]] = deque()
@@ -430,8 +445,16 @@ class MemoryCarrier:
 
     def receive(self, message: f.Event) -> None:
         """Something of the feed has arrived at this system's socket."""
+        if not self.connection or self.isolated:
+            return
+        if self._feed_taken == self._feed_came and not self.hung and self.is_idle(message):
+            self._tell_feed(message)
+            return
+        self._feed_came += 1
+        number = self._feed_came
 
         def take() -> None:
+            self._feed_taken = number
             if isinstance(message, f.Answered):
                 self._open_questions.pop("announce", None)
             elif isinstance(message, Snapshot):
@@ -497,6 +520,7 @@ class MemoryCarrier:
         self.connection = ""
         self._open_questions.clear()
         self._held.clear()
+        self._feed_taken = self._feed_came
 
         def tell() -> None:
             self._tell_feed(f.Disconnected())

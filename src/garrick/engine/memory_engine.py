@@ -29,6 +29,8 @@ class MemoryEngine:
         roles: of the system.
         schedule: runs what is this system's own after a delay; None: in the order of the network.
         now: the time that belongs to ``schedule``.
+        is_news: whether the user has something to do about a delta; if not it may be told out of this system's order.
+        reachability: whether `Up` and `Down` are told of every member, beside the changes that say the same.
     """
 
     def __init__(
@@ -38,10 +40,14 @@ class MemoryEngine:
         *,
         schedule: Callable[[float, Callable[[], None]], object] | None = None,
         now: Callable[[], float] | None = None,
+        reachability: bool = True,
+        is_news: Callable[[Delta], bool] | None = None,
     ) -> None:
         self.network = network
         self.carrier = MemoryCarrier(network, roles, schedule)
         self._now = now or network.now
+        self._reachability = reachability
+        self._is_news = is_news
         self.follower: f.Follower | None = None
         self._offer = f.Offer({}, (), 0.0)
         self._on_event: OnEvent = nobody
@@ -70,7 +76,8 @@ class MemoryEngine:
         self._on_event, self._on_members = on_event, on_members
         self.carrier.open(system, on_frame, on_event)
         self.carrier.on_feed = self._feed
-        self.follower = f.Follower(system)
+        self.follower = f.Follower(system, self.network.shared)
+        self.carrier.is_idle = self._is_idle
         self._feed(self._offer)
         if self.carrier.connection:
             self._feed(f.Connected())
@@ -130,10 +137,15 @@ class MemoryEngine:
                     self._on_event(Refused("join", why))
         self._plan_wake()
 
+    def _is_idle(self, event: f.Event) -> bool:
+        told = self.follower.foresees(event) if self.follower is not None and self._is_news is not None else None
+        return told is not None and (told[0] is None or not self._is_news(told[0]))  # type: ignore[misc]
+
     def _tell(self, delta: Delta) -> None:
         self._on_members(delta)
-        for event in events_of(delta, self.carrier.name):
-            self._on_event(event)
+        if self._reachability:
+            for event in events_of(delta, self.carrier.name):
+                self._on_event(event)
 
     def _plan_wake(self) -> None:
         at = None if self.follower is None else self.follower.next_wake()

@@ -5,7 +5,7 @@ Owns the port. The simulator has the implementation with faults; without one, fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -18,6 +18,10 @@ class Ways(Protocol):
 
     def tell(self, source: str, target: str, arrive: Callable[[], None]) -> None:
         """A message between a system and the hub; what the system sends arrives once and in order, unless the way is cut."""
+        ...
+
+    def tell_all(self, targets: Sequence[str], arrive: Callable[[str], None]) -> None:
+        """A message from the hub to many systems: ``arrive`` is called with the name of each that gets it, as by `tell`."""
         ...
 
     def is_open(self, source: str, target: str) -> bool:

@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import deque
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from garrick.address import Address, control
-from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writable
+from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writable, name_of
 from garrick.engine.carrier import Refused as EngineRefused
-from garrick.engine.membership import Change, Delta, Joined, Left, Lost, Member, Restored, Suspected, Updated
+from garrick.engine.lore import Table
+from garrick.engine.membership import Delta, Joined, Left, Lost, Member, Restored, Suspected
 from garrick.errors import UndecodableMessage, WireError
 from garrick.node.admin import AdminMachine, Effect
+from garrick.node.infos import infos_of
 from garrick.node.peer import LANE, Peer
 from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
 from garrick.observe.management import is_plain
-from garrick.runtime.signals import ProcessInfo, SystemInfo
+from garrick.runtime.signals import SystemInfo
 from garrick.wire.codec import dumps
 from garrick.wire.envelope import (
     EXTENDED,
@@ -49,9 +52,9 @@ HOLD = 2.0
 """Seconds that envelopes wait for a system that nobody has told us of yet (its address can be faster than the directory)."""
 FAREWELL = 2.0
 """Seconds that a leaving system waits for acknowledgements."""
-_KINDS = {MESSAGE: "message", REPLY: "reply"}
 REMEMBERED = 10_000
 """Systems whose end is remembered."""
+_KINDS = {MESSAGE: "message", REPLY: "reply"}
 
 
 class House(Protocol):
@@ -85,25 +88,46 @@ class Gateway:
     """
 
     def __init__(
-        self, system: str, house: House, engine: Engine, *, config: LinkConfig | None = None, hold: float = HOLD
+        self,
+        system: str,
+        house: House,
+        engine: Engine,
+        *,
+        config: LinkConfig | None = None,
+        hold: float = HOLD,
     ) -> None:
         self.system = system
-        self.members: dict[str, Member] = {}
-        """Other systems, by id."""
         self._house = house
         self._engine = engine
         self._config = config
         self._hold = hold
-        self._ids: dict[str, str] = {}
-        """Name -> id of the members."""
+        self._table = Table()
+        self._ended: deque[Mapping[str, str]] = deque()
+        """Systems that are gone -> the reason, in parts that many gateways share."""
+        self._ended_count = 0
+        self._met: dict[str, None] = {system: None}
+        """Systems with which this one has had to do, itself among them: only they matter to its processes when they end."""
         self._peers: dict[str, Peer] = {}
         self._sessions = 0
-        self._ended: OrderedDict[str, str] = OrderedDict()
-        """Systems that are gone -> the reason."""
         self._waiting: dict[str, list[Raw]] = {}
         self._shut_out = False
         """This system was declared lost and has not joined again."""
         self._stopped = False
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """All systems of the convention, by id."""
+        return {member.system: member for member in self._table.members.values()}
+
+    def _is_member(self, system: str) -> bool:
+        member = self._table.members.get(name_of(system))
+        return member is not None and member.system == system
+
+    def _why_gone(self, system: str) -> str | None:
+        """Why a system is not there any more; None: it was never heard of, or is there."""
+        if self._is_member(system):
+            return None
+        return next((part[system] for part in reversed(self._ended) if system in part), None)
 
     # --- life ------------------------------------------------------------------------------------------------------------
 
@@ -113,6 +137,7 @@ class Gateway:
         Raises:
             EngineError: the engine can't be reached or started, or refuses this system.
         """
+        self._house.machine.meets(self._met.keys())
         self.announce(self._house.machine.info())
         await self._engine.start(
             self.system,
@@ -170,10 +195,10 @@ class Gateway:
         system = peek(envelope).target_system or self.system
         if system == self.system:
             self._deliver(envelope, self.system)
-        elif system in self.members:
+        elif self._is_member(system):
             self._peer(system).send(qualify(envelope, self.system))
-        elif system in self._ended or self._stopped:
-            self.give_back(envelope, self._ended.get(system, "stopped"))
+        elif self._stopped or self._why_gone(system):
+            self.give_back(envelope, self._why_gone(system) or "stopped")
         else:
             self._wait_for(system, envelope)
 
@@ -181,17 +206,19 @@ class Gateway:
         waiting = self._waiting.get(system)
         if waiting is None:
             waiting = self._waiting[system] = []
+            self._met[system] = None
             asyncio.get_running_loop().call_later(self._hold, self._give_up, system)
         waiting.append(envelope)
 
     def _give_up(self, system: str) -> None:
         for envelope in self._waiting.pop(system, ()):
-            self.give_back(envelope, self._ended.get(system, "unknown system"))
+            self.give_back(envelope, self._why_gone(system) or "unknown system")
 
     def _peer(self, system: str) -> Peer:
         peer = self._peers.get(system)
         if peer is None:
             self._sessions += 1
+            self._met[system] = None
             peer = self._peers[system] = Peer(self.system, system, self._engine, self, self._sessions, self._config)
         return peer
 
@@ -230,7 +257,7 @@ class Gateway:
     def handed_back(self, peer: Peer, envelopes: list[Raw], reason: str) -> None:
         """A conversation ended before these were acknowledged."""
         for envelope in envelopes:
-            self.give_back(envelope, self._ended.get(peer.system, reason))
+            self.give_back(envelope, self._why_gone(peer.system) or reason)
 
     def give_back(self, envelope: Raw, reason: str) -> None:
         """An envelope can't be delivered: return it to the process that sent it, wherever that is.
@@ -264,9 +291,9 @@ class Gateway:
     # --- what the engine tells ---------------------------------------------------------------------------------------------
 
     def _on_frame(self, name: str, lane: int, frame: bytes) -> None:
-        system = self._ids.get(name)
-        if system is not None and lane == LANE and not self._stopped:
-            self._peer(system).frame(frame)
+        member = self._table.members.get(name)
+        if member is not None and lane == LANE and not self._stopped:
+            self._peer(member.system).frame(frame)
         # Of a stranger: it introduces itself again until we have heard of it.
 
     def _on_event(self, event: CarrierEvent) -> None:
@@ -275,7 +302,8 @@ class Gateway:
                 for peer in self._peers.values():
                     peer.reset()
             case Writable(name) | Up(name):
-                peer_ = self._peers.get(self._ids.get(name, ""))
+                member = self._table.members.get(name)
+                peer_ = self._peers.get(member.system) if member is not None else None
                 if peer_ is not None:
                     peer_.wake()
             case Down(name, _, why):
@@ -285,50 +313,65 @@ class Gateway:
             case _:
                 log.warning("engine: %s", event)
 
+    def is_news(self, delta: Delta) -> bool:
+        """Whether something that the engine may tell is about a system that this one has had to do with, or is not known yet to any."""
+        return bool(delta.about(self._met))
+
     def _on_members(self, delta: Delta) -> None:
-        for change in delta.changes:
-            self._on_change(change)
+        assert delta.state is not None
+        self._table = delta.state
+        if delta.ends:
+            self._ended.append(delta.ends)
+            self._ended_count += len(delta.ends)
+            while self._ended_count > REMEMBERED:
+                self._ended_count -= len(self._ended.popleft())
+        # Most news are about systems that this one has nothing to do with: they cost no more than a look-up.
+        changes = delta.about(self._met)
+        for change in changes:
+            if isinstance(change, Left | Lost):
+                self._on_end(change)
+        self._tell_machine()
+        for change in changes:
+            if isinstance(change, Joined | Restored | Suspected):
+                self._on_presence(change)
 
-    def _on_change(self, change: Change) -> None:
-        machine, now, apply = self._house.machine, self._now(), self._house.apply
-        match change:
-            case Joined(member) if member.system == self.system:
-                self._welcome()
-            case Joined(member):
-                self.members[member.system] = member
-                self._ids[member.system.partition("@")[0]] = member.system
-                self._ended.pop(member.system, None)
-                apply(machine.system_joined(info_of(member), now))
-                for envelope in self._waiting.pop(member.system, ()):
-                    self.forward(envelope)
-            case Updated(member) if member.system in self.members:
-                self.members[member.system] = member
-                apply(machine.system_changed(info_of(member), now))
-            case Suspected(system, _, why):
-                log.info("%s is suspected: %s", system, why)
-            case Restored(system, _):
-                log.info("%s is back", system)
-            case Left(system, _) if system != self.system:
-                self._remove(system, "stopped")
-                apply(machine.system_left(system, now))
-                self._close(system, "stopped")
-            case Lost(system, _, _, why) if system != self.system:
-                self._remove(system, "system lost")
-                apply(machine.system_lost(system, why, now))
-                self._close(system, "system lost")
-            case Lost(_, _, _, why):
-                self._shut_out_of_it(why)
-            case _:
-                pass  # our own Updated and Left
+    def _tell_machine(self) -> None:
+        """Whom actors may be spawned on now."""
+        machine = self._house.machine
+        systems = {} if self._shut_out else infos_of(self._table, keep=machine.pulled)
+        if machine.pulled:
+            machine.members_are(systems, 0.0)
+        else:
+            self._house.apply(machine.members_are(systems, self._now()))
 
-    def _remove(self, system: str, reason: str) -> None:
-        self.members.pop(system, None)
-        name = system.partition("@")[0]
-        if self._ids.get(name) == system:
-            del self._ids[name]
-        self._ended[system] = reason
-        while len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+    def _on_end(self, change: Left | Lost) -> None:
+        system, machine = change.system, self._house.machine
+        if system == self.system:
+            if isinstance(change, Lost):
+                self._shut_out_of_it(change.why)
+        elif system in self._met:
+            self._met.pop(system, None)
+            if isinstance(change, Lost):
+                self._house.apply(machine.system_lost(system, change.why, self._now()))
+            else:
+                self._house.apply(machine.system_left(system, self._now()))
+            self._close(system, "stopped" if isinstance(change, Left) else "system lost")
+
+    def _on_presence(self, change: Joined | Restored | Suspected) -> None:
+        system = change.member.system if isinstance(change, Joined) else change.system
+        if system == self.system:
+            if isinstance(change, Joined):
+                self._shut_out = False
+                self._tell_machine()
+        elif system in self._met:
+            if isinstance(change, Suspected):
+                log.info("%s is suspected: %s", system, change.why)
+                return
+            log.info("%s is there", system)
+            for envelope in self._waiting.pop(system, ()):
+                self.forward(envelope)
+            if system in self._peers:
+                self._peers[system].wake()
 
     def _close(self, system: str, reason: str) -> None:
         peer = self._peers.get(system)
@@ -339,24 +382,12 @@ class Gateway:
         """Everybody else was told that this system is gone, and has drawn the consequences: so do we."""
         log.warning("this system was declared lost (%s) and joins again", why)
         self._shut_out = True
-        for system in list(self.members):
+        for system in [system for system in self._met if system != self.system and self._is_member(system)]:
+            self._met.pop(system, None)
             detail = f"this system was cut off from the convention: {why}"
             self._house.apply(self._house.machine.system_lost(system, detail, self._now()))
             self._close(system, "system lost")
 
-    def _welcome(self) -> None:
-        if self._shut_out:
-            self._shut_out = False
-            for member in self.members.values():
-                self._house.apply(self._house.machine.system_joined(info_of(member), self._now()))
-
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def info_of(member: Member) -> SystemInfo:
-    """What placement wants to know of a member; its load is spread evenly over its processes."""
-    share = round(member.load / len(member.processes)) if member.processes else 0
-    processes = tuple(ProcessInfo(number, share) for number in member.processes)
-    return SystemInfo(member.system, dict(member.capabilities), processes)

@@ -399,7 +399,7 @@ class SystemInfo:
 class View(Signal):
     """All systems this one may spawn on (its own included), complete."""
 
-    systems: dict[str, SystemInfo]
+    systems: Mapping[str, SystemInfo]
 
 
 @dataclass

@@ -29,6 +29,7 @@ from garrick.wire.envelope import Raw, decode, encode
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from garrick.engine.membership import Delta
     from garrick.sim.net import Net
     from garrick.sim.node import SimNode
 
@@ -61,10 +62,13 @@ class WorldMembership:
         self._network = convention.network
         self._convention = convention
         self.loop = StepLoop(node.crew, f"{node.runtime.system} gateway", node.clock, node.gate)
-        engine = MemoryEngine(convention.network, schedule=self._schedule, now=self.loop.time)
+        engine = MemoryEngine(
+            convention.network, schedule=self._schedule, now=self.loop.time, reachability=False, is_news=self._is_news
+        )
         self._gateway = Gateway(node.runtime.system, self, engine)
         self._joining: Task[None] | None = None
-        self._joined = Once()
+        self.joined = Once()
+        """`join` is done."""
         self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
 
     def join(self) -> None:
@@ -72,20 +76,21 @@ class WorldMembership:
         if self.loop.dead:
             return  # the power was cut before it began
         task = self._joining = self.loop.create_task(self._start())
-        task.add_done_callback(lambda _: self._joined.finish())
+        task.add_done_callback(lambda _: self.joined.finish())
 
     async def _start(self) -> None:
         await self._gateway.start(None)
         self._convention.net.joins(self._node.name)
 
-    def wait(self) -> None:
-        """From the program or a handler: let the world go on until `join` is done.
+    def _is_news(self, delta: Delta) -> bool:
+        return self._gateway.is_news(delta)
+
+    def check(self) -> None:
+        """Whether `join` went well.
 
         Raises:
             EngineError: the engine refused this system.
         """
-        crew = self._node.crew
-        crew.wait(self._joined, crew.kernel.clock.now() + PATIENCE)
         if self._joining is not None and self._joining.done():
             self._joining.result()
 

@@ -63,6 +63,7 @@ class Nemesis:
             "partition": self._partition,
             "swizzle": self._swizzle,
             "engine": self._engine,
+            "directory": self._directory,
         }
         wrong = rates.keys() - actions.keys()
         if wrong:
@@ -100,7 +101,7 @@ class Nemesis:
         self._kernel.at(now + length, Due(partial(self._slots, kind, often, action, slot + 1)))
 
     def _targets(self, kind: str) -> list[str]:
-        if kind in {"partition", "swizzle", "engine"}:
+        if kind in {"partition", "swizzle", "engine", "directory"}:
             return [""]
         if kind == "rack_power":
             racks = {
@@ -201,8 +202,11 @@ class Nemesis:
         if cut is not None:
             self._world.net.heal(cut)
 
-    def _engine(self, _target: str, slot: int, lasts: int) -> None:
+    def _engine(self, _target: str, _slot: int, lasts: int) -> None:
         engine = self._world.engine
         engine.stop()
-        forget = self._choices.choose("nemesis.forgets", (slot,), 4) == 3
-        self._after(lasts, partial(engine.start, lose_directory=forget))
+        self._after(lasts, engine.start)
+
+    def _directory(self, _target: str, _slot: int, lasts: int) -> None:
+        self._world.engine.stop()
+        self._after(lasts, partial(self._world.engine.start, lose_directory=True))

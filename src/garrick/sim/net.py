@@ -117,6 +117,11 @@ class Way:
         """Frames that were sent and have not arrived."""
         return len(self._order) + len(self._held or ())
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether what sets out now arrives at once."""
+        return (self.conditions is None or self.conditions is CALM) and self._held is None and not self._order
+
     def send(self, frame: bytes, arrive: Callable[[bytes], None], *, loses: bool) -> None:
         """Something sets out; ``loses``: whether it can get lost, double, damaged or out of order."""
         net, number = self._net, self._sent
@@ -124,7 +129,7 @@ class Way:
         now, now_conditions = net.now_ns, self.conditions or net.everywhere
         if net.is_cut(self.source, self.target):
             return
-        if now_conditions is CALM and self._held is None and not self._order:
+        if now_conditions is CALM and self.is_calm:
             net.at(now, Due(lambda: self._land(Flight(number, lambda: arrive(frame), net.cuts))))
             return
         choices, key, way = net.choices, (self.source, self.target, number), now_conditions
@@ -397,9 +402,25 @@ class Net:
         """See Ways."""
         self.way(source or ENGINE, target or ENGINE).send(b"", lambda _: arrive(), loses=bool(target))
 
+    def tell_all(self, targets: Sequence[str], arrive: Callable[[str], None]) -> None:
+        """See Ways."""
+        if self.everywhere is CALM and not self._cuts:
+            ways = self._ways
+            slow = {name for name in targets if (ENGINE, name) in ways and not ways[ENGINE, name].is_calm}
+            quick = [name for name in targets if name not in slow]
+            targets = [name for name in targets if name in slow]
+            self.at(self.now_ns, Due(lambda: _each(quick, arrive)))
+        for name in targets:
+            self.tell("", name, partial(arrive, name))
+
     def is_open(self, source: str, target: str) -> bool:
         """See Ways."""
         return not self.is_cut(source or ENGINE, target or ENGINE)
+
+
+def _each(names: Sequence[str], arrive: Callable[[str], None]) -> None:
+    for name in names:
+        arrive(name)
 
 
 def name_of(system: Any) -> str:

@@ -48,8 +48,13 @@ class Membership(Protocol):
         """Begin to take part."""
         ...
 
-    def wait(self) -> None:
-        """Until `join` is done."""
+    @property
+    def joined(self) -> Once:
+        """`join` is done."""
+        ...
+
+    def check(self) -> None:
+        """Raises if `join` failed."""
         ...
 
     def leave(self) -> None:
@@ -140,6 +145,9 @@ class SimNode:
         )
         self.runtime: Runtime = runtime
         self.gate = runtime.gate
+        if member:
+            self.admin.machine.pulled = True
+            runtime.convention = self.admin.machine.core.members
         self._pauses = 0
         runtime.start_async = self._start_async
         self._stopped = False

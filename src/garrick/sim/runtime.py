@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
 from garrick.observe.here import HERE
 from garrick.runtime.runtime import Runtime
+from garrick.runtime.signals import SystemInfo, View
+from garrick.runtime.systems import Systems
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.gate import Gate
@@ -24,6 +26,7 @@ from garrick.sim.story import SimHistory
 from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
+    from garrick.node.admin.members import Members
     from garrick.runtime.cell import Cell
     from garrick.runtime.supervise import Done
     from garrick.sim.hands import Crew
@@ -147,9 +150,14 @@ class SimRuntime(Runtime):
         arguments: of Runtime.
     """
 
+    _view: View
+    _told_of: Mapping[str, SystemInfo] | None
+
     def __init__(self, crew: Crew, *, member: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
         kernel = crew.kernel
+        self.convention: Members | None = None
+        """What its admin knows of other systems: looked up when an actor is placed, so that nobody has to be told of each change."""
         self.dead = False
         """Its system has crashed: nothing happens any more, not even a ``finally``."""
         self.gate = Gate(kernel)
@@ -180,6 +188,22 @@ class SimRuntime(Runtime):
             append(envelope)
 
         return noting
+
+    @property
+    def view(self) -> View:
+        """See Runtime."""
+        convention = self.convention
+        if convention is not None and convention.systems is not self._told_of:
+            self._told_of = convention.systems
+            own = self._view.systems.get(self.system)
+            if own is not None:
+                self._view = View(Systems(own, self._told_of))
+        return self._view
+
+    @view.setter
+    def view(self, view: View) -> None:
+        self._view = view
+        self._told_of = None
 
     def dispatch(self, envelope: Any) -> None:
         """One envelope of the lane."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from garrick.errors import SystemExists
+from garrick.runtime.once import Once
 from garrick.sim.bugs import Bugs
 from garrick.sim.checks import Checks
 from garrick.sim.choices import Choices
@@ -31,12 +32,15 @@ from garrick.system import ActorSystem
 
 log = logging.getLogger("garrick")
 
+PATIENCE = 10.0
+"""Virtual seconds that joining may take."""
 UNWIND_SECONDS = 1.0
 """Real seconds that a handler gets to leave when its world has ended."""
 GRACE = 5.0
 """Virtual seconds that actors get to end when the world closes."""
 VIEW_SECONDS = 0.1
-"""Virtual seconds after which all systems know a new one."""
+VIEW_SECONDS_EACH = 0.001
+"""Virtual seconds after which all systems know a new one, and more for each of many."""
 
 
 class World(SystemFaults, Watching):
@@ -113,7 +117,7 @@ class World(SystemFaults, Watching):
         names = [f"{prefix}{number}" for number in range(1, count + 1)]
         systems = [self._begin(name, capabilities or {}) for name in names]
         self._await(names)
-        self.run(VIEW_SECONDS)
+        self.run(VIEW_SECONDS + VIEW_SECONDS_EACH * count)
         return systems
 
     def find(self, name: str) -> ActorSystem:
@@ -148,10 +152,21 @@ class World(SystemFaults, Watching):
         return system
 
     def _await(self, names: list[str]) -> None:
-        for name in names:
-            membership = self._nodes[name].membership
-            if membership is not None:
-                membership.wait()
+        memberships = [membership for name in names if (membership := self._nodes[name].membership) is not None]
+        left, over = len(memberships), Once()
+
+        def one_less() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                over.finish()
+
+        for membership in memberships:
+            membership.joined.on_done(one_less)
+        if memberships:
+            self._crew.wait(over, self.now + PATIENCE)
+        for membership in memberships:
+            membership.check()
 
     def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
         incarnation = self._ids.incarnation(name)
@@ -194,7 +209,7 @@ class World(SystemFaults, Watching):
             rates: how often, such as ``"1/10min"``, or ``"1/5min:2s..20s"`` with how long it lasts. To each system: ``kill_system``,
                 ``pause``, ``slow``, ``cut_off``, ``clock_jump``; to each rack (all systems with one value of the capability ``rack``):
                 ``rack_power``; to the whole: ``partition``, ``swizzle`` (some systems are cut off one by one and come back in another
-                order), ``engine`` (an outage).
+                order), ``engine`` (an outage), ``directory`` (an outage after which the directory knows nobody).
 
         Raises:
             InvalidArgument: something is not understood.

@@ -199,10 +199,14 @@ def test_cut_off_from_everybody() -> None:
     follower = joined("h1@01")
     follower.handle(Disconnected(), 1.0)
     assert follower.next_wake() == 3.0
-    assert told(follower.handle(Tick(), 3.0)) == [Suspected("h1@01", 1, "this system is cut off from the convention")]
+    why = "this system is cut off from the convention"
+    assert told(follower.handle(Tick(), 3.0)) == [Suspected("me@01", 1, why), Suspected("h1@01", 1, why)]
     follower.handle(Connected(), 5.0)
     follower.handle(Answered(True, 1), 5.1)
-    assert told(follower.handle(Snapshot("e1", 5, True, (ME, member("h1@01"))), 5.2)) == [Restored("h1@01", 1)]
+    assert told(follower.handle(Snapshot("e1", 5, True, (ME, member("h1@01"))), 5.2)) == [
+        Restored("me@01", 1),
+        Restored("h1@01", 1),
+    ]
 
 
 def test_capabilities_are_published_at_once_and_load_now_and_then() -> None:

@@ -6,7 +6,7 @@ View, at most `VIEW_PAUSE` seconds old.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from garrick.node.admin.pulse import Pulse
 from garrick.node.admin.surveys import Surveys
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
+from garrick.runtime.systems import Systems
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
 VIEW_PAUSE = 0.05
@@ -70,6 +71,10 @@ class Core:
         self.out: list[Effect] = []
         self._view_stale = False
         self._view_at = now - VIEW_PAUSE
+        self.contacts: Collection[str] | None = None
+        """Other systems that have had to do with this one; None: perhaps all."""
+        self.pulled = False
+        """Whether processes look at the list of systems themselves, instead of being told of its changes."""
         self.announced: SystemInfo | None = None
         """What the convention was told last."""
 
@@ -135,7 +140,7 @@ class Core:
 
     def view(self) -> signals.View:
         """What every process knows."""
-        return signals.View({self.system: self.info(), **self.members.systems})
+        return signals.View(Systems(self.info(), self.members.systems))
 
     def view_changed(self) -> None:
         """The View is out of date; the next one goes out soon."""

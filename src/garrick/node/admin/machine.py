@@ -10,7 +10,7 @@ the operating system or user code. Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from garrick.address import Address, control
@@ -189,7 +189,11 @@ class AdminMachine:
         core.top.lost(core.system, number, reason, detail, now, moved, names)
         lost = signals.ProcessLost((number,), reason, detail, moved)
         core.broadcast(lost)
-        for system in core.members.systems:
+        for system in (
+            core.members.systems
+            if core.contacts is None
+            else [other for other in core.contacts if other != core.system]
+        ):
             # With what is true now, since the directory's news of it come later.
             core.send(control(system, 0), signals.View({core.system: core.info()}))
             core.send(control(system, 0), lost)
@@ -239,6 +243,30 @@ class AdminMachine:
             self.core.view_changed()
         return self._finish(now)
 
+    def members_are(self, systems: Mapping[str, SystemInfo], now: float) -> list[Effect]:
+        """The systems of the convention as of now, this one perhaps among them.
+
+        Who is gone was told before by `system_left` or `system_lost`, if anything here can hang on it.
+        """
+        core = self.core
+        if not core.members.adopt(systems) or core.pulled:
+            return []
+        core.view_changed()
+        return self._finish(now)
+
+    def meets(self, contacts: Collection[str]) -> None:
+        """These other systems, and those that will be among them, are the only ones that have had to do with this one."""
+        self.core.contacts = contacts
+
+    @property
+    def pulled(self) -> bool:
+        """Whether processes look at the list of systems themselves, instead of being told of its changes."""
+        return self.core.pulled
+
+    @pulled.setter
+    def pulled(self, pulled: bool) -> None:
+        self.core.pulled = pulled
+
     def system_left(self, system: str, now: float) -> list[Effect]:
         """Another system said good-bye."""
         return self._system_gone(system, "stopped", "it left the convention", now)
@@ -249,7 +277,7 @@ class AdminMachine:
 
     def _system_gone(self, system: str, reason: str, detail: str, now: float) -> list[Effect]:
         core = self.core
-        if not self.ended and core.members.remove(system, reason, detail, now):
+        if not self.ended and system != core.system and core.members.remove(system, reason, detail, now):
             core.report("info" if reason == "stopped" else "warning", f"system {system} is gone: {detail}")
             for subscriber in core.letters.subscribers_at(system):
                 core.subscribe(subscriber, active=False)

@@ -35,20 +35,45 @@ class Members:
     """Other systems: those that are there, and the newest that are gone."""
 
     def __init__(self) -> None:
-        self.systems: dict[str, SystemInfo] = {}
+        self.systems: Mapping[str, SystemInfo] = {}
+        """By id. May be one object for many systems: it is replaced, not changed."""
+        self.ahead: dict[str, tuple[SystemInfo | None, SystemInfo]] = {}
+        """What systems said of themselves before the directory did: what it says, and what is true."""
         self.gone: deque[dict[str, Any]] = deque(maxlen=GONE_KEPT)
 
     def put(self, info: SystemInfo) -> bool:
         """A system joined or changed; whether that is news."""
         if self.systems.get(info.system) == info:
             return False
-        self.systems[info.system] = info
+        self.systems = {**self.systems, info.system: info}
         return True
+
+    def adopt(self, systems: Mapping[str, SystemInfo]) -> bool:
+        """All systems as the directory knows them now, the own one among them; whether that is news."""
+        if systems is self.systems:
+            return False
+        for system, (said, _) in list(self.ahead.items()):
+            if systems.get(system) != said:
+                del self.ahead[system]  # it has heard
+        self.systems = (
+            {**systems, **{system: true for system, (_, true) in self.ahead.items()}} if self.ahead else systems
+        )
+        return True
+
+    def put_ahead(self, info: SystemInfo) -> bool:
+        """A system says this of itself, and the directory will say so later; whether that is news."""
+        before = self.systems.get(info.system)
+        if before is None or before == info:
+            return False
+        self.ahead[info.system] = self.ahead.get(info.system, (before, info))[0], info
+        return self.put(info)
 
     def remove(self, system: str, reason: str, detail: str, at: float) -> bool:
         """A system is gone; False if it was not known."""
-        if self.systems.pop(system, None) is None:
+        if system not in self.systems:
             return False
+        self.systems = {other: info for other, info in self.systems.items() if other != system}
+        self.ahead.pop(system, None)
         self.gone.append({"system": system, "reason": reason, "detail": detail, "at": at})
         return True
 

@@ -181,7 +181,7 @@ def foreign_loss(core: Core, message: signals.ProcessLost, sender: Sender, now: 
 def foreign_view(core: Core, message: signals.View, sender: Sender, now: float) -> None:
     """Another admin tells of its own system, ahead of the directory."""
     info = message.systems.get(sender.system) if sender is not None else None
-    if info is not None and info.system in core.members.systems and core.members.put(info):
+    if info is not None and core.members.put_ahead(info):
         core.send_view(now)
 
 
