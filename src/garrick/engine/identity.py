@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from garrick.disk import RealDisk, replace_file
 from garrick.engine import pki
 from garrick.engine.nkeys import ACCOUNT, OPERATOR, USER, KeyPair, claims_of, encode_jwt
 from garrick.errors import BadCredentials, InvalidArgument
@@ -394,18 +395,8 @@ def _hosts_of(urls: Sequence[str]) -> list[str]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    # A fresh file that is private from its first byte, then moved into place: never half written, never readable.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    # Private from its first byte, never half written, and there after a loss of power.
+    replace_file(RealDisk(), str(path), text.encode(), aside=f".{os.getpid()}")
 
 
 def _read_private(path: Path) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.errors import InvalidArgument
 from garrick.sim.clock import SECOND
+from garrick.sim.disk import SimDisk
 from garrick.sim.kernel import Due
 from garrick.sim.net import RECONNECT_NS, name_of
 from garrick.sim.units import Duration, nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from garrick.engine.memory import MemoryNetwork
     from garrick.sim.choices import Choices
@@ -43,6 +44,7 @@ class SystemFaults:
 
     def __init__(self) -> None:
         self._crashes: Counter[str] = Counter()
+        self._disks: dict[str, SimDisk] = {}
         self._down: dict[str, Mapping[str, Any]] = {}
         """What crashed -> its capabilities."""
 
@@ -58,7 +60,15 @@ class SystemFaults:
         """It has crashed or ended."""
         raise NotImplementedError
 
-    def crash(self, system: Any, *, silent: bool | None = None) -> None:
+    def disk(self, system: Any) -> SimDisk:
+        """The disk of a system, whether it runs or not; a `garrick.disk.Disk`."""
+        name = name_of(system)
+        disk = self._disks.get(name)
+        if disk is None:
+            disk = self._disks[name] = SimDisk(self.choices, name)
+        return disk
+
+    def crash(self, system: Any, *, silent: bool | None = None, keep: Collection[str] = ("disk",)) -> None:
         """Cut the power of a system: no handler and no ``finally`` of it runs any more, and the others have to notice.
 
         Args:
@@ -66,10 +76,19 @@ class SystemFaults:
             silent: whether they notice only its silence, as when a machine loses power, or the end of its connections, as when its
                 processes are killed; None: a choice.
 
+            keep: what survives: ``"disk"``, but for what was not synced; without it the system comes back with an empty one.
+
         Raises:
-            InvalidArgument: no such system runs.
+            InvalidArgument: no such system runs, or something else is to survive.
         """
+        wrong = [what for what in keep if what != "disk"]
+        if wrong:
+            raise InvalidArgument(f"{wrong[0]!r} does not survive a crash", hint='only "disk" can')
         node = self._node(system)
+        if node.name in self._disks:
+            self._disks[node.name].crash()
+            if "disk" not in keep:
+                self._disks[node.name].wipe()
         del self._nodes[node.name]
         self._down[node.name] = node.capabilities
         if silent is None:
