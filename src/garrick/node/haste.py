@@ -7,6 +7,8 @@ been worth it:
 
 * An idle process never does it: one wait longer than `AWAKE` says that nothing is near, and `RUN` short ones in a row are needed before
   the next try. So at most `AWAKE` seconds are spent in vain per pause.
+* Each time in vain doubles the number that is needed, until it has been worth it `RUN` times four in a row: on a busy machine, where
+  cores are awake anyway and others need them, it is hardly ever tried.
 * Whoever else wants the core or the interpreter gets it at once: every turn lets both go. When that takes long, the time is over.
 * Not where there is less than two cores' time for all: there the peer needs the core to answer.
 """
@@ -24,6 +26,8 @@ AWAKE: Final = 0.0001
 """Seconds of waiting awake; also what counts as a short wait."""
 RUN: Final = 8
 """Short waits in a row that show that a peer answers at once."""
+_MOST: Final = 4096
+"""So many are enough in any case."""
 _QUOTAS: Final = (
     ("/sys/fs/cgroup/cpu.max", None),
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
@@ -35,12 +39,15 @@ Poll = Callable[[float], list[tuple[int, int]]]
 class Haste:
     """See the module; one for each poller."""
 
-    __slots__ = ("_needed", "_now")
+    __slots__ = ("_needed", "_now", "_run", "_won")
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._needed = RUN
         """Short waits that are still to be seen."""
+        self._run = RUN
+        """How many are needed after the next time in vain."""
+        self._won = 0
 
     def poll(self, poll: Poll, timeout: float) -> list[tuple[int, int]]:
         """``poll(timeout)``, awake for the first moment if that may be worth it. ``timeout`` is not 0; negative: for ever."""
@@ -49,15 +56,19 @@ class Haste:
             while True:
                 ready = poll(0)
                 if ready:
+                    self._won += 1
+                    if self._won == 4 * RUN:
+                        self._run = RUN
                     return ready
                 if self._now() >= end:
                     break
                 _let_others()
-            self._needed = RUN
+            self._won = 0
+            self._needed = self._run = min(2 * self._run, _MOST)
             return poll(timeout)
         ready = poll(timeout)
         if self._now() >= end:
-            self._needed = RUN
+            self._needed = self._run
         elif self._needed > 1 or enough_cores():
             self._needed -= 1
         return ready

@@ -52,9 +52,14 @@ class Reactor(Protocol):
 
 
 class Poller:
-    """A `garrick.ports.Poller` and `Reactor` over epoll (or what the platform has) with an eventfd to end the wait."""
+    """A `garrick.ports.Poller` and `Reactor` over epoll (or what the platform has) with an eventfd to end the wait.
 
-    def __init__(self) -> None:
+    Args:
+        haste: whether it may wait awake (see `garrick.node.haste`). Not where the thread that polls hands on to another one, which then
+            needs the core and the interpreter: a program that asks, the main thread of a dedicated process.
+    """
+
+    def __init__(self, *, haste: bool = False) -> None:
         self.asleep = False
         """Whether the holder waits, or is about to. Read by other threads, see `garrick.node.links`."""
         self._epoll = select.epoll() if hasattr(select, "epoll") else _Selector()
@@ -66,7 +71,7 @@ class Poller:
         self._woken = False
         self._closed = False
         self._wake_read, self._wake_write = _wake_descriptors()
-        self._haste = Haste()
+        self._haste = Haste() if haste else None
         self._epoll.register(self._wake_read, READ)
 
     # --- Reactor
@@ -116,7 +121,8 @@ class Poller:
             timeout = 0.0
         # Rounded up to the next millisecond, or a due timer would be waited for in a spinning loop.
         wait = -1 if timeout is None else timeout and timeout + 0.0005
-        ready = self._haste.poll(self._epoll.poll, wait) if wait else self._epoll.poll(0)
+        poll = self._epoll.poll
+        ready = self._haste.poll(poll, wait) if self._haste is not None and wait else poll(wait)
         self.asleep = False
         self._serve(ready)
 

@@ -62,7 +62,7 @@ class Process:
 
     def __init__(self, config: NodeConfig, number: int, role: str, rundir: RunDir, bodies: Bodies) -> None:
         token = rundir.token()
-        self.poller = Poller()
+        self.poller = Poller(haste=role == "worker")
         self.links = Links(
             system=config.system,
             number=number,

@@ -59,13 +59,39 @@ def test_who_waits_for_longer_sleeps(world: World) -> None:
 def test_what_is_spent_in_vain_is_bounded(world: World) -> None:
     world.wait(AWAKE / 4, RUN)
     world.wait(60.0)
-    assert world.looks <= AWAKE / 1e-6 + 1
-    looks = world.looks
+    assert 0 < world.looks <= AWAKE / 1e-6 + 1
+
+
+def test_each_time_in_vain_more_short_waits_are_needed(world: World) -> None:
     world.wait(AWAKE / 4, RUN)
-    world.wait(AWAKE * 2, RUN)
-    world.wait(AWAKE / 4, RUN - 1)
     world.wait(AWAKE * 2)
-    assert world.looks - looks <= AWAKE / 1e-6 + 1
+    looks = world.looks
+    world.wait(AWAKE / 4, 2 * RUN - 1)
+    world.wait(AWAKE * 2)
+    assert world.looks == looks
+    world.wait(AWAKE / 4, 2 * RUN)
+    world.wait(AWAKE * 2)
+    assert looks < world.looks
+    looks = world.looks
+    world.wait(AWAKE / 4, 4 * RUN)
+    world.wait(0, 4 * RUN)  # worth it again
+    world.wait(AWAKE * 2)
+    world.wait(AWAKE / 4, 2 * RUN)
+    looks = world.looks
+    world.wait(AWAKE * 2)
+    assert looks < world.looks
+
+
+def test_where_it_is_in_vain_it_is_hardly_tried(world: World) -> None:
+    for _ in range(10_000):
+        world.wait(AWAKE / 4, RUN)
+        world.wait(0.01)
+    assert world.looks <= AWAKE / 1e-6 + 1
+    for _ in range(1000):
+        world.wait(AWAKE / 4, 20)
+        world.wait(0, 20)
+        world.wait(AWAKE * 2)
+    assert world.looks < 200 * AWAKE / 1e-6
 
 
 def test_on_one_core_the_peer_needs_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
