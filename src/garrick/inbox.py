@@ -36,7 +36,7 @@ class Inbox:
         self._cell = Cell(runtime, address, spec, runtime.address)
         address._cell = self._cell
         runtime.cells[address.serial] = self._cell
-        runtime.post(lambda cell: lifecycle.start(runtime, cell), self._cell)
+        runtime.post(lifecycle.start, self._cell)
         self.address = address
 
     def send(self, target: Address[Any], message: Any) -> None:

@@ -242,7 +242,7 @@ def _failing_class(cause: GarrickError) -> type[Actor]:
 
 def _bounce(argument: tuple[Runtime, Address[Any], Any, str]) -> None:
     runtime, target, signal, reason = argument
-    runtime.bounce(target, signal, reason)
+    runtime.arrivals.bounce(target, signal, reason)
 
 
 def _nothing(_view: View) -> None:

@@ -135,7 +135,7 @@ class NoWayOut:
         if kind == MESSAGE:
             self.runtime.undeliverable(target, message, sender, reason)
         else:
-            self.runtime.bounce(target, message, reason)
+            self.runtime.arrivals.bounce(target, message, reason)
 
     def room(self, target: Address[Any]) -> Once | None:
         """See `garrick.ports.Outbound`: there is no way that could be full."""

@@ -17,6 +17,7 @@ from garrick.observe.here import HERE
 from garrick.ports import Poller, Waitable
 from garrick.runtime import slow
 from garrick.runtime.baton import SERVICE_EVERY, Tenure, _block
+from garrick.runtime.fairness import spread
 from garrick.runtime.pool import OwnThread, Pool
 from garrick.runtime.signals import Inspect, StatusWanted, SubscribeDeadLetters
 from garrick.runtime.slow import Running
@@ -147,7 +148,7 @@ class Solo:
                 if runtime.timers:
                     runtime.fire_timers()
                 if len(lane) > runtime.spread_at:
-                    runtime.spread()
+                    spread(runtime)
 
     def _rest(self) -> None:
         """Nothing to run: fire timers, then sleep."""

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from itertools import starmap
 from types import CoroutineType
 from typing import Any
 
@@ -30,8 +31,9 @@ from garrick.runtime import slow, supervise
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, WAITING_SHARE, ClassProfile
 from garrick.runtime.cpu_lane import CpuLane, thread_cpu
+from garrick.runtime.fairness import BACKLOG, spread
 from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
-from garrick.runtime.runtime import BACKLOG, Runtime
+from garrick.runtime.runtime import Runtime
 
 log = logging.getLogger("garrick")
 
@@ -187,55 +189,54 @@ class Baton:
             raise
 
     def _run(self, tenure: Tenure) -> None:
-        # The hot path. Everything that is not needed for a plain message to a plain actor is behind one of three tests:
-        # `queue`, `lost`, `result`.
+        # The hot path. Everything that is not needed for a plain message to a plain actor is behind one of four tests:
+        # `queue`, `lost`, `result`, `pending`. `starmap` takes from the lane and counts to the next look at timers and links in C;
+        # a loop that calls `pop` and counts by itself takes a tenth longer.
         runtime = self.runtime
         lane, pop, control = runtime.lane, runtime.lane.popleft, runtime.control
-        left = SERVICE_EVERY
+        turns = [()] * SERVICE_EVERY
         while True:
             try:
-                envelope = pop()
-            except IndexError:
+                for envelope in starmap(pop, turns):
+                    cell, message, sender = envelope
+                    if cell.queue is not None:
+                        if cell is control:
+                            if message(sender):
+                                return
+                        else:
+                            runtime.enqueue(cell, envelope)
+                        continue
+                    cell.sender = sender
+                    tenure.envelope = envelope
+                    try:
+                        result = cell.handle(message, sender)
+                    except BaseException as error:
+                        tenure.envelope = None
+                        if tenure.lost and self.lost_baton(tenure):
+                            runtime.post(runtime.released, (cell, supervise.handled, envelope, None, error))
+                            return
+                        if supervise.handled(runtime, cell, envelope, None, error):
+                            return
+                    else:
+                        tenure.envelope = None
+                        if tenure.lost and self.lost_baton(tenure):
+                            runtime.post(runtime.released, (cell, supervise.handled, envelope, result, None))
+                            return
+                        if result is not None and type(result) is CoroutineType:
+                            runtime.go_async(cell, result, envelope, supervise.handled)
+                        elif cell.pending and supervise.handled(runtime, cell, envelope, None, None):
+                            return
+            except IndexError as error:
+                if not _is_empty(error):
+                    raise
                 if not self._rest():
                     return
-                left = SERVICE_EVERY
                 continue
-            cell, message, sender = envelope
-            if cell.queue is not None:
-                if cell is control:
-                    if message(sender):
-                        return
-                else:
-                    runtime.enqueue(cell, envelope)
-            else:
-                cell.sender = sender
-                tenure.envelope = envelope
-                try:
-                    result = cell.handle(message, sender)
-                except BaseException as error:
-                    tenure.envelope = None
-                    if tenure.lost and self.lost_baton(tenure):
-                        runtime.post(runtime.released, (cell, supervise.handled, envelope, None, error))
-                        return
-                    if supervise.handled(runtime, cell, envelope, None, error):
-                        return
-                else:
-                    tenure.envelope = None
-                    if tenure.lost and self.lost_baton(tenure):
-                        runtime.post(runtime.released, (cell, supervise.handled, envelope, result, None))
-                        return
-                    if result is not None and type(result) is CoroutineType:
-                        runtime.go_async(cell, result, envelope, supervise.handled)
-                    elif cell.pending and supervise.handled(runtime, cell, envelope, None, None):
-                        return
-            left -= 1
-            if not left:
-                left = SERVICE_EVERY
-                self.poller.busy()
-                if runtime.timers:
-                    runtime.fire_timers()
-                if len(lane) > runtime.spread_at:
-                    runtime.spread()
+            self.poller.busy()
+            if runtime.timers:
+                runtime.fire_timers()
+            if len(lane) > runtime.spread_at:
+                spread(runtime)
 
     def _rest(self) -> bool:
         """Nothing to run: serve timers and links, then sleep; False when the runtime stops."""
@@ -488,6 +489,12 @@ class Baton:
             report(*arguments)
         except Exception:
             traceback.print_exc()
+
+
+def _is_empty(error: IndexError) -> bool:
+    """Whether the lane said that it is empty. An error of the runtime's own code comes out of a frame below the loop."""
+    below = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return below is None or below.tb_frame.f_code.co_name == "popleft"
 
 
 def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:

@@ -88,8 +88,9 @@ def check_spec(spec: Spec, *, top_level: bool = False) -> None:
         )
 
 
-def start(runtime: Runtime, cell: Cell) -> bool:
+def start(cell: Cell) -> bool:
     """First step of a new cell."""
+    runtime = cell.runtime
     runtime.scheduler.place(cell)
     if cell.spec.name is not None:
         cell.hold()

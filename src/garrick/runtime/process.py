@@ -155,7 +155,7 @@ def _on_loss(
     for listener in [a for a in runtime.dead_letter_listeners if hit(a)]:
         del runtime.dead_letter_listeners[listener]
     cancelling.askers_lost(runtime, hit)
-    runtime.give_up_held(hit, reason)
+    runtime.arrivals.give_up(hit, reason)
 
 
 def shutdown(runtime: Runtime, grace: float | None = None, requester: Address[Any] | None = None) -> None:

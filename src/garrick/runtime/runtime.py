@@ -1,7 +1,9 @@
 """`Runtime`: the actors of one process and the lane that their messages run through.
 
-Owns the lane (one FIFO of envelopes ``(cell, message, sender)``), the table of cells, routing, and dead letters. It does not know who
-runs the lane (`garrick.ports.Scheduler`), nor how messages leave the process (`garrick.ports.Outbound`).
+Owns the order in the lane, the table of cells, where a message goes (`route`, `deliver`), and dead letters. It does not know who runs
+the lane (`garrick.ports.Scheduler`), nor how messages leave the process (`garrick.ports.Outbound`). What every message touches is in
+`garrick.runtime.lane`; who gets a turn under backlog, in `fairness`; what comes before its actor does, in `arrivals`; what is made in
+other processes, in `spawning`.
 
 Who may touch what: `append`, `route`, `ask`, `spawn`, `deliver` may be called from any thread. Everything else happens on the *holder*
 of the baton, which runs one envelope at a time; other threads reach it with `post`.
@@ -22,11 +24,14 @@ from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemSt
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
-from garrick.runtime import deadlock, ending, lifecycle, load, process, reports, supervise, whereabouts
+from garrick.runtime import deadlock, ending, lifecycle, load, process, reports, spawning, supervise, whereabouts
+from garrick.runtime.arrivals import Arrivals
 from garrick.runtime.ask import Slot
-from garrick.runtime.cell import ENDED, RESTARTING, RUNNING, STOPPING, Cell
+from garrick.runtime.cell import ENDED, RESTARTING, STOPPING, Cell
+from garrick.runtime.fairness import BACKLOG, BURST
 from garrick.runtime.fanout import Gathering
 from garrick.runtime.history import History
+from garrick.runtime.lane import Lane, NobodysTenure
 from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
 from garrick.runtime.signals import (
@@ -34,13 +39,9 @@ from garrick.runtime.signals import (
     Found,
     Probe,
     Signal,
-    Spawn,
     Spec,
-    StartProcess,
     Stop,
-    Unwatch,
     View,
-    Watch,
 )
 from garrick.runtime.slow import Running
 from garrick.runtime.timers import Timer, TimerHeap
@@ -48,28 +49,11 @@ from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
 log = logging.getLogger("garrick")
 
-BACKLOG = 2048
-"""Envelopes in the lane from which on actors with many of them take turns."""
-BURST = 64
-"""Envelopes that one actor may handle from its own queue before others get their turn."""
-HELD_SECONDS = 10.0
-"""How long a message waits for the spawn of its target, which travels on another way."""
-
 Placement = Callable[[Any, Mapping[str, Any], "Runtime"], tuple[str, int]]
 """``(actor class, requirements, runtime) -> (system, process)``; raises `NoCapableSystem`."""
 
 
-class _Tenure:
-    """Stands in for a holder's tenure while nobody runs the lane, and in schedulers that never take it over."""
-
-    __slots__ = ("envelope", "lost")
-
-    def __init__(self) -> None:
-        self.envelope: Any = None
-        self.lost = False
-
-
-class Runtime:
+class Runtime(Lane):
     """See the module. ``number`` is the process number inside ``system``."""
 
     scheduler: Scheduler
@@ -107,14 +91,13 @@ class Runtime:
         self.next_number: Callable[[], int] = _no_processes
         """Gives the number of a new dedicated process."""
 
-        self.lane: deque[Any] = deque()
+        self.lane = deque()
         self.append = self.lane.append
         self.away: Callable[[Address[Any], Any, Address[Any] | None], None] = self.route
         """`route` for users' messages to addresses without a cell; who knows the ways out puts a shorter one here."""
         self.spread_at = BACKLOG
         self.idle = False
-        self.tenure: Any = _Tenure()
-        # The control cell's queue is never None, so that the hot path tells it from an actor by the check it makes anyway.
+        self.tenure = NobodysTenure()
         self.control = Cell(self, self.address, Spec(None), self.admin)
         self.control.queue = deque()
 
@@ -148,9 +131,8 @@ class Runtime:
         """Actors whose overlong queue has been reported."""
         self.timers = TimerHeap()
         self._counter = itertools.count(1)
-        self._spawn_lock = threading.Lock()
-        self._seen: dict[int, int] = {}
-        self._held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
+        self.spawn_lock = threading.Lock()
+        self.arrivals = Arrivals(self)
         self.tombstones: OrderedDict[int, str] = OrderedDict()
         self.history = History()
         self.dead_letter_count: Counter[str] = Counter()
@@ -231,45 +213,6 @@ class Runtime:
                 self.append((self.control, self.run_queue, cell))
         elif not cell.pinned:
             cell.queue = None
-
-    def spread(self) -> None:
-        """Under backlog: actors with many envelopes in the lane get them into their own queue, so that all take turns.
-
-        Everything else keeps its place: other threads append meanwhile, so nothing may be put back behind them.
-        """
-        lane, control, signal = self.lane, self.control, self.signal
-        batch = [lane.popleft() for _ in range(len(lane))]
-        counts: Counter[Cell] = Counter(envelope[0] for envelope in batch)
-        hot = {
-            cell for cell, count in counts.items() if count > BURST and cell is not control and cell.state == RUNNING
-        }
-        kept = []
-        for envelope in batch:
-            cell = envelope[0]
-            if cell is control:
-                # What belongs to a hot actor goes with its messages, or it would fall behind them.
-                _, action, argument = envelope
-                if action == signal and argument[0] in hot:
-                    cell, envelope = argument[0], (control, self._signal_now, argument[:2])
-                elif action == self._deliver_late and self.cells.get(argument[0].serial) in hot:
-                    cell = self.cells[argument[0].serial]
-                    _, kind, message, sender = argument
-                    if (
-                        cell.mailbox is not None
-                        and kind != SIGNAL
-                        and not admit(self, cell, message, sender, at_once=False)
-                    ):
-                        continue
-                    envelope = self._envelope(cell, kind, message, sender)
-            if cell in hot:
-                if cell.queue is None:
-                    cell.queue = deque()
-                self.enqueue(cell, envelope)
-            else:
-                kept.append(envelope)
-        lane.extendleft(reversed(kept))
-        # What was kept is not looked at again before the lane has doubled: the work stays proportional to the messages.
-        self.spread_at = max(BACKLOG, 2 * len(lane))
 
     # --- running steps -------------------------------------------------------------------------------------------------
 
@@ -408,7 +351,7 @@ class Runtime:
                 self._complete(self.slots[serial].address, REPLY, message, sender)
                 return
             # The lane keeps the order between a spawn that waits in it and what comes behind.
-            self.post(self._deliver_late, (target, kind, message, sender))
+            self.post(self.arrivals.late, (target, kind, message, sender))
             return
         if cell.mailbox is None:
             target._cell = cell
@@ -420,96 +363,6 @@ class Runtime:
             self.append((cell, message, sender))
             if self.idle:
                 self.scheduler.wake()
-
-    def _deliver_late(self, item: tuple[Address[Any], int, Any, Address[Any] | None]) -> bool:
-        target, kind, message, sender = item
-        serial = target.serial
-        if kind == SIGNAL and isinstance(message, Spawn):
-            return self._accept_spawn(target, message)
-        cell = self.cells.get(serial)
-        if cell is not None:
-            if cell.mailbox is None:
-                target._cell = cell
-            if kind == SIGNAL:
-                return self.signal((cell, message, sender))
-            if cell.mailbox is not None and not admit(self, cell, message, sender, at_once=False):
-                return False
-            if cell.queue is None:
-                cell.queue = deque()
-            self.enqueue(cell, (cell, message, sender))
-            return False
-        if self._is_to_come(target):
-            waiting = self._held.setdefault(serial, [])
-            if not waiting:
-                self.timers.arm(self.clock.now() + HELD_SECONDS, lambda: self._give_up_held(serial, "unknown"))
-            waiting.append(item)
-            return False
-        self._no_such_actor(target, kind, message, sender, self.tombstones.get(serial, self._lost_reason(target)))
-        return False
-
-    def _is_to_come(self, target: Address[Any]) -> bool:
-        """Whether its spawn comes on another way and may still be under way; it is not lost while its creator lives."""
-        serial = target.serial
-        if serial in self.tombstones:
-            return False
-        if self.moved and self.moved.get(target) == self.number:
-            return True  # made again here, by the admin
-        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
-        return creator != self.number and counter > self._seen.get(creator, 0)
-
-    def _accept_spawn(self, target: Address[Any], spawn: Spawn) -> bool:
-        serial = target.serial
-        creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
-        self._seen[creator] = max(counter, self._seen.get(creator, 0))
-        cell = Cell(self, target, spawn.spec, spawn.parent)
-        cell.notify = spawn.notify
-        held = self._held.pop(serial, None)
-        if held:
-            # Into its queue before anybody can find the cell: later messages must come behind these.
-            cell.queue = deque(
-                self._envelope(cell, kind, message, sender)
-                for _, kind, message, sender in held
-                if kind == SIGNAL or cell.mailbox is None or admit(self, cell, message, sender, at_once=False)
-            )
-        if cell.mailbox is None:
-            target._cell = cell
-        self.cells[serial] = cell
-        return lifecycle.start(self, cell)
-
-    def _envelope(self, cell: Cell, kind: int, message: Any, sender: Address[Any] | None) -> Any:
-        if kind == SIGNAL:
-            return (self.control, self._signal_now, (cell, message))
-        return (cell, message, sender)
-
-    def _lost_reason(self, target: Address[Any]) -> str:
-        return "worker lost" if target.process != self.number else "unknown"
-
-    def _give_up_held(self, serial: int, reason: str) -> None:
-        for target, kind, message, sender in self._held.pop(serial, ()):
-            self._no_such_actor(target, kind, message, sender, reason)
-
-    def give_up_held(self, hit: Callable[[Address[Any]], bool], reason: str) -> None:
-        """The creators of held messages' targets are gone: nobody will spawn them any more."""
-        for serial, items in list(self._held.items()):
-            if self.moved and self.moved.get(items[0][0]) == self.number:
-                continue  # their creator is the admin
-            if any(hit(Address(item[0].system, serial >> COUNTER_BITS, 0)) for item in items):
-                self._give_up_held(serial, reason)
-
-    def _no_such_actor(
-        self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None, reason: str
-    ) -> None:
-        if kind == SIGNAL:
-            lifecycle.signal_to_nobody(self, target, message, reason)
-        else:
-            self.undeliverable(target, message, sender, reason)
-
-    def bounce(self, target: Address[Any], message: Any, reason: str) -> None:
-        """A signal that can't reach its process; whoever waits for its effect is told. Any thread."""
-        if target in self.moved and isinstance(message, (Watch, Unwatch, Stop)):
-            self.route(target, message, None, SIGNAL)  # it was not sent, and its target goes on elsewhere
-            return
-        lifecycle.signal_to_nobody(self, target, message, reason)
 
     def undeliverable(self, target: Address[Any], message: Any, sender: Address[Any] | None, reason: str) -> None:
         """Nobody will handle ``message``: make it a dead letter, and fail the ask if it was one; any thread."""
@@ -591,59 +444,36 @@ class Runtime:
         Raises:
             BadActorClass: ``spec.actor_class`` can't be an actor class.
         """
-        lifecycle.check_spec(spec, top_level=parent.serial == 0)
+        if not spec.plain:
+            lifecycle.check_spec(spec, top_level=parent.serial == 0)
         refusal: GarrickError | None = None
-        system, process = self.system, self.number
         try:
             if self.ending:
                 raise SystemStopped(f"the actor system {self.system} is ending")
             system, process = self.placement(spec.actor_class, spec.requires, self)
-            if spec.isolation == "process" and system != self.system:
-                raise InvalidArgument(
-                    f"{reports.spec_class(spec)} would run in system {system.partition('@')[0]!r}, where no process can be given to it",
-                    hint="spawn an ordinary parent there, which spawns it with isolation='process'",
-                )
+            if system != self.system or process != self.number or spec.isolation == "process":
+                return spawning.elsewhere(self, spec, parent, notify, children, system, process)
         except GarrickError as error:
             refusal = error
-        here = refusal is not None or (system == self.system and process == self.number and spec.isolation != "process")
-        if here:
-            address: Address[Any] = Address(self.system, self.number, self.next_serial())
-            if children is not None:
-                children[address] = spec.name
-            cell = self._new_cell(address, spec, parent)
-            cell.notify = notify
-            self.post(self._refuse if refusal is not None else self._start, (cell, refusal))
-            return address
-        with self._spawn_lock:  # serials of one creator must arrive in order, see _deliver_late
-            serial = self.next_serial()
-            if system != self.system:
-                serial |= int(self.system.rpartition("@")[2], 16) << (2 * COUNTER_BITS)
-            elif spec.isolation == "process":
-                process = self.next_number()
-            address = Address(system, process, serial)
-            if children is not None:
-                children[address] = spec.name
-            if system == self.system and spec.isolation == "process":
-                self.route(self.admin, StartProcess(process, address), parent, SIGNAL)
-            try:
-                self.outbound.post(address, Spawn(spec, parent, notify), parent, SIGNAL)
-            except UnpicklableMessage as error:
-                address = Address(self.system, self.number, serial)
-                if children is not None:
-                    children[address] = spec.name
-                self.post(self._refuse, (self._new_cell(address, spec, parent, notify), error))
+        address: Address[Any] = Address(self.system, self.number, self.next_serial())
+        if children is not None:
+            children[address] = spec.name
+        cell = self.new_cell(address, spec, parent, notify)
+        if refusal is None:
+            self.post(lifecycle.start, cell)
+        else:
+            self.post(self.refuse, (cell, refusal))
         return address
 
-    def _start(self, argument: tuple[Cell, Any]) -> bool:
-        return lifecycle.start(self, argument[0])
-
-    def _refuse(self, argument: tuple[Cell, BaseException]) -> bool:
+    def refuse(self, argument: tuple[Cell, BaseException]) -> bool:
+        """An actor can't be made; holder only."""
         cell, error = argument
         return ending.finish(self, cell, "refused", error)
 
-    def _new_cell(
+    def new_cell(
         self, address: Address[Any], spec: Spec, parent: Address[Any], notify: Address[Any] | None = None
     ) -> Cell:
+        """The cell of an actor that is to start here."""
         cell = Cell(self, address, spec, parent)
         cell.notify = notify
         if cell.mailbox is None:
@@ -674,15 +504,22 @@ class Runtime:
         cell, signal, _sender = argument
         if cell.queue is None or cell.state in (STOPPING, ENDED) or lifecycle.at_once(cell, signal):
             return lifecycle.on_signal(self, cell, signal)
-        self.enqueue(cell, (self.control, self._signal_now, (cell, signal)))
+        self.enqueue(cell, (self.control, self.signal_now, (cell, signal)))
         if cell.state == RESTARTING and isinstance(signal, Stop):
             return supervise.again(self, cell)  # nobody waits for the end of its back-off
         if isinstance(signal, Escalated) and cell.waits:
             deadlock.suspended(cell, signal.child)
         return False
 
-    def _signal_now(self, argument: tuple[Cell, Signal]) -> bool:
+    def signal_now(self, argument: tuple[Cell, Signal]) -> bool:
+        """The same, in its turn."""
         return lifecycle.on_signal(self, *argument)
+
+    def envelope(self, cell: Cell, kind: int, message: Any, sender: Address[Any] | None) -> Any:
+        """What stands for a message or signal in the queue of an actor."""
+        if kind == SIGNAL:
+            return (self.control, self.signal_now, (cell, message))
+        return (cell, message, sender)
 
 
 def _no_processes() -> int:

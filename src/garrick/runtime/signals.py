@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from garrick.address import Address, ReplyAddress
+from garrick.requirements import is_demanding
 
 
 class Signal:
@@ -42,6 +43,8 @@ class Spec:
     supervision: Any = None
     isolation: str = "shared"
     mailbox: Any = None
+    plain: bool = field(default=False, compare=False, repr=False)
+    """Whether there is nothing to check: only a class, which is an actor's and wants nothing of its system."""
 
     @classmethod
     def of(
@@ -71,6 +74,7 @@ class Spec:
         if spec is None or spec.actor_class is not actor_class:  # a subclass finds its parent's
             spec = cls(actor_class)
             if isinstance(actor_class, type) and hasattr(actor_class, "_plain_spec"):
+                spec.plain = not is_demanding(actor_class)
                 actor_class._plain_spec = spec
         return spec
 

@@ -65,14 +65,19 @@ def resolve_class(named: Any) -> type[Actor]:
 
 def _construct(cell: Cell, _context: Any) -> Actor:
     spec = cell.spec
-    cls = resolve_class(spec.actor_class)
-    if cell.actor is None and is_demanding(cls, spec.requires):
-        _check_fit(cell, cls)
+    cls: type[Actor] = spec.actor_class
+    if not spec.plain:
+        cls = resolve_class(cls)
+        if cell.actor is None and is_demanding(cls, spec.requires):
+            _check_fit(cell, cls)
     cell.behaviour = None
     actor = cls.__new__(cls)
     actor._cell = cell
     actor.address = cell.address
-    actor.__init__(*spec.args, **spec.kwargs)  # type: ignore[misc]
+    if spec.plain:
+        actor.__init__()  # type: ignore[misc]
+    else:
+        actor.__init__(*spec.args, **spec.kwargs)  # type: ignore[misc]
     return actor
 
 

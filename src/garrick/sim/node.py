@@ -168,7 +168,7 @@ class SimNode:
         if kind == MESSAGE:
             runtime.undeliverable(target, message, sender, reason)
         else:
-            runtime.bounce(target, message, reason)
+            runtime.arrivals.bounce(target, message, reason)
 
     def room(self, target: Address[Any]) -> Once | None:
         """See `garrick.ports.Outbound`: what is under way takes no room here."""

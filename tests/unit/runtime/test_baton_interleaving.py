@@ -19,6 +19,7 @@ import pytest
 
 from garrick import Actor, Address
 from garrick.runtime import baton as baton_module
+from garrick.runtime import fairness as fairness_module
 from garrick.runtime import runtime as runtime_module
 from garrick.runtime.baton import Baton, Tenure
 from garrick.runtime.cell import RUNNING, Cell
@@ -27,8 +28,8 @@ from garrick.runtime.signals import Spec
 from tests.unit.runtime import conductor as conductor_module
 from tests.unit.runtime.conductor import Conductor, Outcome, Switch, pairs
 
-WATCHED = frozenset({baton_module.__file__, runtime_module.__file__, __file__})
-IGNORED = frozenset({"__init__", "_watch", "_new_cell", "popleft", "poll", "wake", "next_serial", "noted", "stop"})
+WATCHED = frozenset({baton_module.__file__, runtime_module.__file__, fairness_module.__file__, __file__})
+IGNORED = frozenset({"__init__", "_watch", "new_cell", "popleft", "poll", "wake", "next_serial", "noted", "stop"})
 
 Scene = Callable[["Stage"], dict[str, Callable[[], object]]]
 
@@ -105,7 +106,7 @@ class Stage:
     def _actor(self) -> Cell:
         runtime = self.runtime
         address: Address[Any] = Address("s@0", 1, runtime.next_serial())
-        cell = runtime._new_cell(address, Spec(Taking), runtime.address)
+        cell = runtime.new_cell(address, Spec(Taking), runtime.address)
         actor = Taking(self)
         actor._cell, actor.address = cell, address
         cell.actor, cell.handle, cell.state = actor, actor.receive, RUNNING
