@@ -74,7 +74,10 @@ class ReplyAddress(Address[Any]):
     __slots__ = ("slot",)
 
     def __init__(self, system: str, process: int, serial: int, slot: Any = None) -> None:
-        super().__init__(system, process, serial)
+        self.system = system  # not by the parent: one is made for every ask
+        self.process = process
+        self.serial = serial
+        self._cell = None
         self.slot = slot
         """The pending ask in its own process; None in every other process."""
 

@@ -31,7 +31,8 @@ class Arrivals:
         self.runtime = runtime
         self._seen: dict[int, int] = {}
         """The newest spawn that has come from each creator."""
-        self._held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
+        self.held: dict[int, list[tuple[Address[Any], int, Any, Address[Any] | None]]] = {}
+        """What waits for the spawn of its target, by the target's serial."""
 
     def late(self, item: tuple[Address[Any], int, Any, Address[Any] | None]) -> bool:
         """What came for an actor that could not be found; holder only. The lane keeps its order to a spawn that waited in it."""
@@ -53,7 +54,7 @@ class Arrivals:
             runtime.enqueue(cell, (cell, message, sender))
             return False
         if self._is_to_come(target):
-            waiting = self._held.setdefault(serial, [])
+            waiting = self.held.setdefault(serial, [])
             if not waiting:
                 runtime.timers.arm(runtime.clock.now() + HELD_SECONDS, lambda: self._give_up_held(serial, "unknown"))
             waiting.append(item)
@@ -77,7 +78,7 @@ class Arrivals:
         self._seen[creator] = max(counter, self._seen.get(creator, 0))
         cell = Cell(runtime, target, spawn.spec, spawn.parent)
         cell.notify = spawn.notify
-        held = self._held.pop(serial, None)
+        held = self.held.pop(serial, None)
         if held:
             # Into its queue before anybody can find the cell: later messages must come behind these.
             cell.queue = deque(
@@ -94,13 +95,13 @@ class Arrivals:
         return "worker lost" if target.process != self.runtime.number else "unknown"
 
     def _give_up_held(self, serial: int, reason: str) -> None:
-        for target, kind, message, sender in self._held.pop(serial, ()):
+        for target, kind, message, sender in self.held.pop(serial, ()):
             self._no_such_actor(target, kind, message, sender, reason)
 
     def give_up(self, hit: Callable[[Address[Any]], bool], reason: str) -> None:
         """The creators of held messages' targets are gone: nobody will spawn them any more."""
         moved = self.runtime.moved
-        for serial, items in list(self._held.items()):
+        for serial, items in list(self.held.items()):
             if moved and moved.get(items[0][0]) == self.runtime.number:
                 continue  # their creator is the admin
             if any(hit(Address(item[0].system, serial >> COUNTER_BITS, 0)) for item in items):

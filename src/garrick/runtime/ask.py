@@ -57,7 +57,7 @@ class Slot:
         self.address = ReplyAddress(runtime.system, runtime.number, 0, self)
         self._value: Any = None
         self._failure: BaseException | None = None
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], None]] | None = None
 
     # --- being answered ---------------------------------------------------------------------------------------------
 
@@ -69,15 +69,16 @@ class Slot:
             self.given_up = given_up
             self._value, self._failure = value, failure
             self.done = True
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self._callbacks = self._callbacks, None
         serial = self.address.serial
         if serial:
             self.runtime.slots.pop(serial, None)
         asker = self.asker
         if asker is not None and asker.asks is not None:
             asker.asks.discard(self)
-        for callback in callbacks:
-            callback()
+        if callbacks is not None:
+            for callback in callbacks:
+                callback()
         return True
 
     def expose(self) -> None:
@@ -92,6 +93,8 @@ class Slot:
         """Call back once when done; at once if it is."""
         with _lock:
             if not self.done:
+                if self._callbacks is None:
+                    self._callbacks = []
                 self._callbacks.append(callback)
                 return
         callback()

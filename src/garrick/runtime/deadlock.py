@@ -34,6 +34,15 @@ def enter(slot: Slot, asker: Cell) -> None:
     """
     # First join the graph, then look: of two actors that begin to wait for each other, the second one sees the first.
     asker.begin_wait(slot)
+    target = slot.target._cell
+    if (
+        target is not None
+        and not target.waits
+        and target is not asker
+        and target.failures is None
+        and target.runtime is asker.runtime
+    ):
+        return  # the most frequent case: whom it waits for waits for nobody
     if cycles(slot, asker):
         asker.end_wait(slot)
         failure = error(slot, asker)

@@ -44,7 +44,7 @@ def _left(node: SimNode, kept: set[Address[Any]]) -> Iterator[str]:
     for timer in node.stepped.armed():
         if timer.cell.runtime is runtime and timer.cell.state == ENDED:
             yield f"timer of {_name(timer.cell)}, which has ended"
-    for serial in runtime._held:
+    for serial in runtime.arrivals.held:
         yield f"address with serial {serial}, for which messages are held until somebody spawns it"
     for reader in runtime.readers:
         yield f"address of a subscription, serial {reader}"

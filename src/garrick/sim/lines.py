@@ -117,7 +117,7 @@ class OpenLane:
             return
         serial = self._subject(message, sender)
         source = self._origin(sender[2] if message == runtime.signal else None)
-        if isinstance(sender, Cell) or message in (runtime._start, runtime._refuse):
+        if isinstance(sender, Cell) or message == runtime.refuse:
             created = sender if isinstance(sender, Cell) else sender[0]
             if created.state == STARTING and serial not in self._closed and message != runtime.run_queue:
                 self._closed[serial] = []
@@ -188,6 +188,6 @@ class OpenLane:
             for item in argument[:2]:
                 if isinstance(item, Cell):
                     return item.address.serial
-            if action == self.runtime._deliver_late:
+            if action == self.runtime.arrivals.late:
                 return int(argument[0].serial)
         return 0
