@@ -407,3 +407,10 @@ class NotSimulated(GarrickError, RuntimeError):
     """Code that runs in a simulated world used something that the world can't make repeatable."""
 
     code = "GAR-6002"
+
+
+class Diverged(GarrickError, RuntimeError):
+    """A simulated run that should have been the same as an earlier one was not."""
+
+    code = "GAR-6003"
+    usual_hint = "something outside of the world decides: garrick explain GAR-6003"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -53,6 +54,7 @@ def status(
     return work.watch(name, output, timeout, max(interval, 0.1)) if watch else work.show(name, output, timeout)
 
 
+OutputFile = Annotated[Path, Parameter(name=["-o", "--output"])]
 Name = Annotated[str | None, Parameter(name=["-s", "--system"])]
 Output = Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])]
 Sort = Literal["mailbox", "address", "class", "name", "state"]
@@ -344,6 +346,119 @@ EXITS = {
     NotAuthorised.code: REFUSED,
 }
 """What the code of a refusal by a system means for the exit code."""
+
+
+sim = App(name="sim", help="Run programs in simulated worlds, and work on the runs that failed.")
+app.command(sim)
+
+
+@sim.command(name="run")
+def sim_run(
+    scenario: str,
+    *,
+    seeds: int = 1000,
+    first: int = 0,
+    policy: str = "portfolio",
+    jobs: int = 1,
+    shrink: bool = True,
+    fences: bool = True,
+    artefacts: Path = Path(".sim"),
+) -> int:
+    """Run a scenario with many seeds until one fails; exit code 1 then.
+
+    Args:
+        scenario: a function that takes a world: file.py::function or module::function.
+        seeds: how many.
+        first: the first one.
+        policy: order of events: portfolio, random, pct:3, fifo, starve:NAME.
+        jobs: processes.
+        shrink: look for the smallest run that fails alike.
+        fences: refuse threads, sockets and processes in actors.
+        artefacts: where the file of a failure goes.
+    """
+    from garrick.cli import sim as work
+
+    return work.run_seeds(
+        scenario,
+        seeds=seeds,
+        first=first,
+        policy=policy,
+        jobs=jobs,
+        shrink=shrink,
+        artefacts=artefacts,
+        fences=fences,
+    )
+
+
+@sim.command(name="record")
+def sim_record(scenario: str, output: OutputFile, *, seed: int = 0, policy: str = "fifo") -> int:
+    """Run a scenario once, and write the file of the run whether it fails or not.
+
+    Args:
+        scenario: a function that takes a world: file.py::function or module::function.
+        output: the file.
+        seed: of the world.
+        policy: order of events.
+    """
+    from garrick.cli import sim as work
+
+    return work.record(scenario, output, seed=seed, policy=policy)
+
+
+@sim.command(name="replay")
+def sim_replay(
+    artefact: Path, *, strict: Annotated[bool, Parameter(negative="")] = False, break_step: int | None = None
+) -> int:
+    """Make a run again; exit code 1 if it fails.
+
+    Args:
+        artefact: the file of the run.
+        strict: it must be the same event by event; the first difference is told.
+        break_step: stop in the debugger at this step.
+    """
+    from garrick.cli import sim as work
+
+    return work.replay(artefact, strict=strict, break_step=break_step)
+
+
+@sim.command(name="shrink")
+def sim_shrink(artefact: Path, output: OutputFile | None = None, *, runs: int = 500) -> int:
+    """Look for the smallest run that fails in the same way.
+
+    Args:
+        artefact: the file of a run that fails.
+        output: the file of the smallest one; by default beside the other.
+        runs: that the search may take.
+    """
+    from garrick.cli import sim as work
+
+    return work.shrink(artefact, output, runs=runs)
+
+
+@sim.command(name="diff")
+def sim_diff(artefact: Path, other: Path | None = None) -> int:
+    """Show the first event in which two runs differ.
+
+    Args:
+        artefact: the file of a run.
+        other: the file of another one; by default the nearest run that does not fail.
+    """
+    from garrick.cli import sim as work
+
+    return work.diff(artefact, other)
+
+
+@sim.command(name="timeline")
+def sim_timeline(artefact: Path, output: OutputFile | None = None) -> int:
+    """Write a page that shows a run.
+
+    Args:
+        artefact: the file of the run.
+        output: the page; by default beside the file.
+    """
+    from garrick.cli import sim as work
+
+    return work.timeline(artefact, output)
 
 
 def run(arguments: Sequence[str]) -> int:

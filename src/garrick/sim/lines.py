@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import COUNTER_BITS, Address, ReplyAddress
 from garrick.observe.here import OWNER
 from garrick.runtime.cell import STARTING, Cell
+from garrick.runtime.inspection import class_text
 from garrick.runtime.timers import Timer
 from garrick.sim.order import PROGRAM, Line, OpenKernel
 from garrick.wire.envelope import MESSAGE
@@ -154,7 +155,11 @@ class OpenLane:
         key = (source, serial)
         queue = self._queues.get(key)
         if queue is None:
-            line = Line(source, self.name(serial), self._closed.get(serial))
+            name = self.name(serial)
+            cell = self.runtime.cells.get(serial)
+            if cell is not None:
+                self.kernel.names[name] = class_text(cell.spec.actor_class).rpartition(".")[2]
+            line = Line(source, name, self._closed.get(serial))
             queue = self._queues[key] = _Queue(self, line)
         return queue
 

@@ -39,6 +39,11 @@ class StepTask(asyncio.Task[Any]):
         self.serial = loop.next_serial()
         super().__init__(coroutine, loop=loop, name=name or f"task-{self.serial}", context=context)
 
+    def set_name(self, value: object) -> None:
+        """See `asyncio.Task`. Some versions of asyncio set a name that nobody has given."""
+        if value is not None:
+            super().set_name(value)
+
     def __hash__(self) -> int:
         return self.serial
 

@@ -197,6 +197,9 @@ class SimNode:
             self.loop.dead = True
         if self.membership is not None:
             self.membership.cut(silent=silent)
+        # Nothing of it happens, paused or not; but a program that waits below one of its handlers has to get there.
+        self.gate.slow_down(0)
+        self.gate.open()
         self.end()
 
     def pause(self) -> None:

@@ -12,7 +12,7 @@ Owns *lines*: what one sender has under way to one receiver, first come, first s
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from garrick.sim.choices import Choices, Label
 from garrick.sim.kernel import BUSY, STEP, Channel, Due, Kernel
@@ -60,6 +60,14 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class Following(Protocol):
+    """A policy that follows deviations that are given to it."""
+
+    used: dict[Label, int]
+    """Those that it has really made."""
+
+
 class OpenKernel(Kernel):
     """See the module.
 
@@ -76,6 +84,8 @@ class OpenKernel(Kernel):
         """The receiver of the event that happens now."""
         self.overtaken: Counter[Label] = Counter()
         """How many later events were taken before it, for each event that was overtaken; only if recorded."""
+        self.names: dict[str, str] = {}
+        """Classes of those who send and receive, as far as they are known."""
         self._arrivals = 0
         self._heads = 0
         self._singles: Counter[str] = Counter()
@@ -93,6 +103,11 @@ class OpenKernel(Kernel):
         """A name for one more system ``name``, for lines."""
         self._lives[name] += 1
         return name if self._lives[name] == 1 else f"{name}({self._lives[name]})"
+
+    def deviations(self) -> dict[Label, int]:
+        """How many later events overtook which event: if it is recorded, or the policy follows given ones."""
+        policy = self._policy
+        return dict(policy.used if isinstance(policy, Following) else self.overtaken)
 
     # --- what comes ----------------------------------------------------------------------------------------------------------
 

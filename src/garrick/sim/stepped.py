@@ -16,7 +16,6 @@ from garrick.sim.hands import Crew, OwnHand
 
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
-    from garrick.sim.gate import Gate
     from garrick.sim.runtime import SimRuntime
 
 
@@ -68,7 +67,7 @@ class _OwnThread(Executor):
             hand = self._hand = self._crew.own_hand()
         hand.hand.cell = cell
         run = partial(hand.run, partial(run_step, cell, call, context, done, None))
-        self._crew.kernel.put(_Turn(run, cell.runtime.gate))
+        self._crew.kernel.put(_Turn(run, cell.runtime))
 
     def retire(self, cell: Any) -> None:
         """See Executor."""
@@ -79,17 +78,19 @@ class _OwnThread(Executor):
 class _Turn:
     """One event."""
 
-    __slots__ = ("_gate", "_run")
+    __slots__ = ("_run", "_runtime")
 
-    def __init__(self, run: Callable[[], None], gate: Gate) -> None:
+    def __init__(self, run: Callable[[], None], runtime: SimRuntime) -> None:
         self._run = run
-        self._gate = gate
+        self._runtime = runtime
 
     def run(self) -> None:
         """See `garrick.sim.gate.Gated`."""
-        self._run()
+        if not self._runtime.dead:
+            self._run()
 
     def step(self) -> None:
         """See `garrick.sim.kernel.Channel`."""
-        if not (self._gate.closed and self._gate.stops(self)):
+        gate = self._runtime.gate
+        if not (gate.closed and gate.stops(self)):
             self.run()

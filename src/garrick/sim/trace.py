@@ -22,7 +22,7 @@ class Trace:
 
     __slots__ = ("_digest", "_entries", "_hashed", "_tail")
 
-    def __init__(self, keep: int = 1000) -> None:
+    def __init__(self, keep: int | None = 1000) -> None:
         self._digest = blake2b(digest_size=16)
         self._entries: list[Entry] = []
         self._tail: deque[Entry] = deque(maxlen=keep)

@@ -14,7 +14,7 @@ from garrick.errors import SystemExists
 from garrick.runtime.once import Once
 from garrick.sim.bugs import Bugs
 from garrick.sim.checks import Checks
-from garrick.sim.choices import Choices
+from garrick.sim.choices import Choices, Label
 from garrick.sim.debugging import Breaks
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Due, Kernel
@@ -72,6 +72,8 @@ class World(SystemFaults, Watching):
         if order is None and record:
             order = Fifo()
         self._kernel = Kernel(self.choices) if order is None else OpenKernel(order, self.choices, record=record)
+        if record:
+            self._kernel.trace = Trace(keep=None)
         self._crew = Crew(self._kernel, seed, fences=fences)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
@@ -264,6 +266,20 @@ class World(SystemFaults, Watching):
     def now(self) -> float:
         """Virtual seconds since the beginning."""
         return self._kernel.clock.now()
+
+    @property
+    def made(self) -> dict[Label, int]:
+        """All choices so far that are not 0: what made this run differ from the simplest one.
+
+        How many later events overtook another one (kind ``pick``) is known if the world is recorded, or if it follows such choices.
+        """
+        kernel = self._kernel
+        return {**(kernel.deviations() if isinstance(kernel, OpenKernel) else {}), **self.choices.made}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The classes of actors, by what they are called in the keys of choices of kind ``pick``."""
+        return dict(self._kernel.names) if isinstance(self._kernel, OpenKernel) else {}
 
     @property
     def trace(self) -> Trace:

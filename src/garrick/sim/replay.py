@@ -1,0 +1,103 @@
+"""Replay of an artefact, and the comparison of runs.
+
+Owns the two ways. Strict: the run must be the same event by event, and the first difference is named. Otherwise the choices are followed by
+their labels, and a program that has been changed since may well run differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from garrick.errors import Diverged
+from garrick.sim.artefact import Artefact
+from garrick.sim.clock import SECOND
+from garrick.sim.runs import Outcome, Scenario, run
+from garrick.sim.trace import Entry
+
+AROUND = 4
+"""Equal events that are shown before a difference."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two runs part."""
+
+    index: int
+    """Number of the first event that differs, counted from 0."""
+    before: tuple[Entry, ...]
+    """The last events that are equal."""
+    one: Entry | None
+    """None: that run has no more events."""
+    other: Entry | None
+
+    def __str__(self) -> str:
+        lines = [f"  {event_text(entry)}" for entry in self.before]
+        return "\n".join(
+            [
+                f"event {self.index} is the first that differs",
+                *lines,
+                f"- {event_text(self.one)}",
+                f"+ {event_text(self.other)}",
+            ]
+        )
+
+
+def replay(scenario: Scenario, artefact: Artefact, *, strict: bool = False) -> Outcome:
+    """Make the run again.
+
+    Args:
+        scenario: the one that the artefact names.
+        artefact: of a run.
+        strict: whether the run must be the same.
+
+    Raises:
+        Diverged: strict, and it is not.
+    """
+    outcome = run(scenario, artefact.plan())
+    if strict:
+        compare(artefact, outcome)
+    return outcome
+
+
+def compare(artefact: Artefact, outcome: Outcome) -> None:
+    """Check that a run is the one of the artefact.
+
+    Raises:
+        Diverged: it is not.
+    """
+    if outcome.trace == artefact.trace and outcome.failure == artefact.failure:
+        return
+    found = difference(artefact.events, outcome.events[: len(artefact.events)])
+    if found is not None:
+        what = str(found)
+    else:
+        what = _draws(artefact, outcome) or f"the runs end differently: {artefact.failure}, and now {outcome.failure}"
+    notes = artefact.differences()
+    raise Diverged(what, hint=f"not as it was: {'; '.join(notes)}" if notes else None)
+
+
+def difference(one: Sequence[Entry], other: Sequence[Entry]) -> Difference | None:
+    """Where two runs part; None: they don't."""
+    for index in range(max(len(one), len(other))):
+        a = one[index] if index < len(one) else None
+        b = other[index] if index < len(other) else None
+        if a != b:
+            return Difference(index, tuple(one[max(0, index - AROUND) : index]), a, b)
+    return None
+
+
+def event_text(entry: Entry | None) -> str:
+    """One event in words."""
+    if entry is None:
+        return "nothing more"
+    at, system, serial, what = entry
+    who = f"{system.partition('@')[0]}#{serial & 0xFFFFFFFF}" if serial else system.partition("@")[0]
+    return f"{at / SECOND:.6f} s  {who}: {what}"
+
+
+def _draws(artefact: Artefact, outcome: Outcome) -> str:
+    for index, (one, other) in enumerate(zip(artefact.tape, outcome.tape, strict=False)):
+        if one != other:
+            return f"choice {index} is the first that differs: {one}, and now {other}"
+    return ""
