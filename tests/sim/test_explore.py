@@ -245,6 +245,52 @@ def test_all_failures_are_counted_when_it_goes_on() -> None:
     assert one.coverage == two.coverage
 
 
+def three_at_once(world: World) -> None:
+    """The last of three questions is answered last: in the order of arrival."""
+    system = world.system("one")
+    account = system.spawn(Account)
+    askers = [system.spawn(Asker, account) for _ in range(3)]
+    orders.append([])
+    for asker in askers:
+        system.send(asker, orders[-1])
+    world.run(1)
+    assert len(orders[-1]) == 3
+
+
+class Asker(Actor):
+    """Notes when it has its answer."""
+
+    def __init__(self, account: Address[Any]) -> None:
+        self.account = account
+
+    @on
+    def go(self, message: list[int]) -> None:
+        self.ask(self.account, "read").result()
+        message.append(self.address.serial & 0xFF)
+
+
+orders: list[list[int]] = []
+
+
+def test_every_order_with_few_deviations_is_run() -> None:
+    counts = []
+    for most in range(3):
+        orders.clear()
+        report = explore(three_at_once, [0], policy=f"systematic:{most}", artefacts=None)
+        assert report.ok
+        counts.append((report.runs, len({tuple(order) for order in orders})))
+    assert [seen for _, seen in counts] == [1, 3, 5]
+    assert [runs for runs, _ in counts] == sorted({runs for runs, _ in counts})
+
+    def sorted_only(world: World) -> None:
+        three_at_once(world)
+        assert orders[-1] == sorted(orders[-1])
+
+    report = explore(sorted_only, [0], policy="systematic:1", artefacts=None)
+    assert report.shrunk is not None
+    assert list(report.shrunk.overrides.values()) == [1]
+
+
 def test_what_stays_from_seed_to_seed_is_noticed() -> None:
     KEPT.clear()
     report = explore(leaky, range(10), artefacts=None)
@@ -265,6 +311,8 @@ def test_a_child_that_dies_is_told() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(InvalidArgument, match="no policy"):
         explore(fine, policy="lifo")
+    with pytest.raises(InvalidArgument, match="deviations"):
+        explore(fine, policy="systematic")
     with pytest.raises(InvalidArgument, match="jobs"):
         explore(fine, jobs=0)
 

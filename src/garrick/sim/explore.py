@@ -17,21 +17,23 @@ import pickle
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from garrick.errors import Diverged, InvalidArgument
 from garrick.sim.artefact import Artefact
-from garrick.sim.policies import PORTFOLIO, policy_of
+from garrick.sim.policies import FIFO, PORTFOLIO, policy_of
 from garrick.sim.replay import Difference, difference
 from garrick.sim.rng import derive
 from garrick.sim.runs import Failure, Outcome, Plan, Scenario, run
 from garrick.sim.sentences import sentence
 from garrick.sim.shrink import RUNS, Shrinker, neighbours
+from garrick.sim.systematic import outcomes
 
 BATCH: Final = 25
 """Seeds that one child runs."""
+SYSTEMATIC: Final = "systematic"
 FOLDER: Final = ".sim"
 """Where artefacts go."""
 DIVERGED: Final = Failure("Diverged", "", "two runs of the same seed differ")
@@ -120,7 +122,8 @@ def explore(
         scenario: called with a new `World` for each seed. What it raises and what the world's checks find is a failure. With more than one
             job it runs in other processes, so that only what it raises gets back.
         seeds: in the order in which they are run; the lowest first.
-        policy: order of events; see `garrick.sim.policies.policy_of`.
+        policy: order of events; see `garrick.sim.policies.policy_of`. ``systematic:2`` runs each seed in every order with at most two
+            deviations from that of arrival, in this process: for small scenarios.
         jobs: processes that run seeds at the same time.
         isolate: run batches of seeds in processes of their own also with one job.
         until_fail: stop at the first seed that fails.
@@ -133,13 +136,21 @@ def explore(
     Raises:
         InvalidArgument: there is no such policy, or no job.
     """
-    policy_of(policy, 0)
+    most = _deviations(policy)
+    if most is None:
+        policy_of(policy, 0)
     if jobs < 1:
         raise InvalidArgument(f"jobs={jobs}", hint="at least 1")
     report = Report()
     plans = (Plan(seed, policy, fences=fences) for seed in seeds)
     batch = _Batch(scenario, until_fail, check_determinism)
-    results = _forked(batch, plans, jobs) if jobs > 1 or isolate else map(batch.one, plans)
+    results: Iterable[_Brief]
+    if most is not None:
+        results = (
+            batch.brief(outcome) for plan in plans for outcome in outcomes(scenario, replace(plan, policy=FIFO), most)
+        )
+    else:
+        results = _forked(batch, plans, jobs) if jobs > 1 or isolate else map(batch.one, plans)
     suspect: _Brief | None = None
     for brief in results:
         report.runs += 1
@@ -184,7 +195,11 @@ class _Batch:
             again = run(self.scenario, plan)
             if again.trace != outcome.trace:
                 failure = DIVERGED
-        return _Brief(plan, failure, outcome.trace, outcome.coverage, outcome.goals)
+        return replace(self.brief(outcome), failure=failure)
+
+    def brief(self, outcome: Outcome) -> _Brief:
+        """What is told of a run."""
+        return _Brief(outcome.plan, outcome.failure, outcome.trace, outcome.coverage, outcome.goals)
 
     def all(self, plans: Iterable[Plan]) -> list[_Brief]:
         """Run some plans."""
@@ -194,6 +209,15 @@ class _Batch:
             if found[-1].failure is not None and self.until_fail:
                 break
         return found
+
+
+def _deviations(policy: str) -> int | None:
+    kind, _, most = policy.partition(":")
+    if kind != SYSTEMATIC:
+        return None
+    if not most.isdecimal():
+        raise InvalidArgument(f"{policy} has no number of deviations", hint="systematic:2")
+    return int(most)
 
 
 # --- after a failure ----------------------------------------------------------------------------------------------------------

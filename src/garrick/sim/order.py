@@ -86,6 +86,8 @@ class OpenKernel(Kernel):
         """How many later events were taken before it, for each event that was overtaken; only if recorded."""
         self.names: dict[str, str] = {}
         """Classes of those who send and receive, as far as they are known."""
+        self.contested: list[Label] = []
+        """Events that were taken while others were ready too; only if recorded."""
         self._arrivals = 0
         self._heads = 0
         self._singles: Counter[str] = Counter()
@@ -190,6 +192,8 @@ class OpenKernel(Kernel):
         lines = self._open
         assert lines is not None
         del lines[taken]
+        if lines:
+            self.contested.append(taken.head)
         arrival = taken.arrival
         for line in lines:
             if line.arrival < arrival:

@@ -102,6 +102,8 @@ class Outcome:
     """Only if recorded."""
     tape: list[Draw] = field(default_factory=list)
     """Only if recorded."""
+    contested: list[Label] = field(default_factory=list)
+    """Events that were taken while others were ready too. Only if recorded."""
     names: dict[str, str] = field(default_factory=dict)
     """What those who appear in the order of events are."""
     coverage: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -167,3 +169,4 @@ def _keep(world: World, outcome: Outcome) -> None:
     if outcome.plan.record:
         outcome.events = world.trace.tail()
         outcome.tape = list(world.choices.tape or ())
+        outcome.contested = world.contested

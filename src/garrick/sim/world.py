@@ -277,6 +277,11 @@ class World(SystemFaults, Watching):
         return {**(kernel.deviations() if isinstance(kernel, OpenKernel) else {}), **self.choices.made}
 
     @property
+    def contested(self) -> list[Label]:
+        """The events that were taken while others were ready too, in order; only if the world is recorded."""
+        return list(self._kernel.contested) if isinstance(self._kernel, OpenKernel) else []
+
+    @property
     def names(self) -> dict[str, str]:
         """The classes of actors, by what they are called in the keys of choices of kind ``pick``."""
         return dict(self._kernel.names) if isinstance(self._kernel, OpenKernel) else {}
