@@ -55,10 +55,10 @@ typecheck: $(VENV)/.ready-typecheck  ## mypy and basedpyright, on source and tes
 	$(BIN)/basedpyright
 
 bench: $(VENV)/.ready-run  ## all benchmarks against their peers, median of five; writes a table
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-short: $(VENV)/.ready-run  ## the same in short; fails only below half of the recorded ratios
-	$(BIN)/python -m benchmarks --short
+	$(BIN)/python -m benchmarks --short $(ARGS)
 
 docs: $(VENV)/.ready-docs  ## the documentation, as HTML in build/docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -185,5 +186,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if slower or failures else 0
 
 
+def end_in_order(number: int, _frame: object) -> None:
+    """A signal that would end the harness at once ends the run under way first, with all that it has started."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_in_order)
+    signal.signal(signal.SIGHUP, end_in_order)
     sys.exit(main())

@@ -96,12 +96,14 @@ def counted(workloads: Sequence[Workload]) -> str:
 
 
 def budgets(results: Results) -> str:
-    """The promises and whether this run kept them; workloads that were not run are left out."""
+    """The promises and whether this run kept them, as far as it had the workload and the contestant in its plan."""
     lines = []
     for budget in BUDGETS:
         workload = WORKLOADS[budget.workload]
         rows = results.series.get(workload.key)
         if rows is None or ours(workload) not in rows:
+            continue
+        if budget.against and budget.against not in rows and budget.against not in results.left_out:
             continue
         found = results.ratios(workload).get(budget.against)
         summary = rows[ours(workload)].summary

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import psutil
 import pytest
 from benchmarks import __main__ as program
 from benchmarks import environments, interpreters, plots, processes, report
@@ -304,6 +308,18 @@ def test_report_shows_ratio_failure_and_leftovers() -> None:
     assert "* failed: local ping-pong, Pykka, ThreadingActor: exit status 1: boom" in text
     assert "left up to 2 processes running" in text
     assert "**missed**" in text  # 5 times Thespian, 6 promised
+    assert (
+        "against Pykka, ThreadingActor | ≥ 20.0\N{MULTIPLICATION SIGN} | ≥ 20.0\N{MULTIPLICATION SIGN} | none | not measured"
+        in text
+    )
+    assert "against Erlang" not in text  # it was not in the plan
+    found.left_out["beam-local"] = "Erlang is not installed"
+    text = report.markdown(found, [PING], facts)
+    assert (
+        "against Erlang, one node | ≥ 0.25\N{MULTIPLICATION SIGN} | ≥ 0.40\N{MULTIPLICATION SIGN} | none | not measured"
+        in text
+    )
+    assert "* left out: Erlang, one node: Erlang is not installed." in text
     data = report.as_json(found, [PING], facts)
     assert data["workloads"][PING.key]["ratios"]["thespian-simple"]["value"] == 5.0
     assert json.loads(json.dumps(data)) == data
@@ -481,3 +497,29 @@ def test_what_hangs_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     series = found.series[PING.key]["floor-deque"]
     assert series.values == [None, None, None]
     assert series.failures == ["not done within 0.2 s"]
+
+
+@pytest.mark.processes
+def test_ending_the_harness_ends_what_it_has_started() -> None:
+    line = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--only",
+        "local flood",
+        "--contestants",
+        "floor-deque",
+        "--rounds",
+        "1000",
+    ]
+    with subprocess.Popen(line, cwd=environments.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as harness:
+        assert harness.stderr is not None
+        harness.stderr.readline()  # a round is done, so the next one has begun or is about to
+        children: list[psutil.Process] = []
+        deadline = time.monotonic() + 20
+        while not children and time.monotonic() < deadline:
+            children = psutil.Process(harness.pid).children(recursive=True)
+        assert children
+        harness.terminate()
+        assert harness.wait(30) == 128 + signal.SIGTERM
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
