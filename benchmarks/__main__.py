@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters, machine, plots, report
+from benchmarks import interpreters, machine, plots, processes, report
 from benchmarks.catalogue import CONTESTANTS, WORKLOADS
 from benchmarks.environments import ROOT
 from benchmarks.figures import FULL_FLOOR, SHORT_FLOOR, Finding, compare, missing
@@ -186,12 +186,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if slower or failures else 0
 
 
-def end_in_order(number: int, _frame: object) -> None:
-    """A signal that would end the harness at once ends the run under way first, with all that it has started."""
-    sys.exit(128 + number)
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, end_in_order)
-    signal.signal(signal.SIGHUP, end_in_order)
+    # What would end the harness at once ends the run under way first, with all that it has started.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, processes.ENDING)
     sys.exit(main())

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -33,6 +34,35 @@ class Outcome:
     left_behind: int
 
 
+class Ending:
+    """Handles a signal that ends the harness: at once, except while a program is being started or ended.
+
+    Between its birth and the moment in which it is known, nobody could end a program.
+    """
+
+    def __init__(self) -> None:
+        self.held = False
+        self.number = 0
+
+    def __call__(self, number: int, _frame: object) -> None:
+        self.number = number
+        if not self.held:
+            sys.exit(128 + number)
+
+    def hold(self) -> None:
+        """From now on a signal waits."""
+        self.held = True
+
+    def release(self) -> None:
+        """What has waited has its effect now."""
+        self.held = False
+        if self.number:
+            sys.exit(128 + self.number)
+
+
+ENDING = Ending()
+
+
 def run(
     command: Sequence[str], *, timeout: float, environment: Mapping[str, str], patience: float = PATIENCE
 ) -> Outcome:
@@ -44,23 +74,29 @@ def run(
         open(Path(scratch, "out"), "w+b") as output,
         open(Path(scratch, "err"), "w+b") as errors,
     ):
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env={**environment, MARK: mark, "TMPDIR": scratch},
-            cwd=scratch,
-            start_new_session=True,
-        )
+        process: subprocess.Popen[bytes] | None = None
         status: int | None = None
         left_behind = 0
+        ENDING.hold()
         try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env={**environment, MARK: mark, "TMPDIR": scratch},
+                cwd=scratch,
+                start_new_session=True,
+            )
+            ENDING.release()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = process.wait(timeout)
                 left_behind = _wait_for_end(mark, patience)
         finally:
-            _kill(process, mark)
+            ENDING.hold()
+            if process is not None:
+                _kill(process, mark)
+            ENDING.release()
         for stream in (output, errors):
             stream.seek(0)
         return Outcome(_text(output.read()), _text(errors.read()), status, left_behind)
