@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from garrick.engine.carrier import Carrier, CarrierEvent, name_of
+from garrick.address import Address
+from garrick.engine.carrier import Carrier, CarrierEvent, OnEvent, OnFrame, Reset, Writable, name_of
 from garrick.engine.identity import ConventionKeys, create_convention, issue
 from garrick.engine.memory import MemoryCarrier, MemoryNetwork
 from garrick.engine.nats.carrier import NatsCarrier
 from garrick.engine.nats.server import EmbeddedServer
+from garrick.node.peer import Peer
+from garrick.wire.codec import dumps, loads
+from garrick.wire.envelope import MESSAGE, Raw, decode, encode
 
 PATIENCE = 15.0
 """Seconds: the bound of every wait; none of them is meant to come near it."""
@@ -26,14 +30,24 @@ class End:
         self.name = name_of(system)
         self.frames: list[tuple[str, int, bytes]] = []
         self.events: list[CarrierEvent] = []
+        self.listeners: list[OnFrame] = []
+        self.watchers: list[OnEvent] = []
         self._news = asyncio.Event()
 
     def on_frame(self, peer: str, lane: int, frame: bytes) -> None:
         self.frames.append((peer, lane, frame))
-        self._news.set()
+        for listener in self.listeners:
+            listener(peer, lane, frame)
+        self.news()
 
     def on_event(self, event: CarrierEvent) -> None:
         self.events.append(event)
+        for watcher in self.watchers:
+            watcher(event)
+        self.news()
+
+    def news(self) -> None:
+        """Somebody waits, perhaps, for what has just happened."""
         self._news.set()
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
@@ -52,6 +66,42 @@ class End:
 
     def on_lane(self, lane: int) -> list[bytes]:
         return [frame for _, at, frame in self.frames if at == lane]
+
+
+class Talker:
+    """A real link over a carrier under test."""
+
+    def __init__(self, end: End, other: str) -> None:
+        self.end = end
+        self.heard: list[int] = []
+        self.came_back: list[Raw] = []
+        self.peer = Peer(end.system, other, end.carrier, self, 1)  # type: ignore[arg-type]  # a carrier is all that it needs
+        end.listeners.append(self._on_frame)
+        end.watchers.append(self._on_event)
+
+    def say(self, number: int) -> None:
+        target: Address[Any] = Address(self.peer.system, 1, 1)
+        self.peer.send(encode(MESSAGE, target, None, dumps(number), self.end.system))
+
+    def _on_frame(self, _peer: str, _lane: int, frame: bytes) -> None:
+        self.peer.frame(frame)
+
+    def _on_event(self, event: CarrierEvent) -> None:
+        if isinstance(event, Reset):
+            self.peer.reset()
+        elif isinstance(event, Writable):
+            self.peer.wake()
+
+    def delivered(self, _peer: Peer, envelopes: list[Raw]) -> None:
+        for envelope in envelopes:
+            self.heard.append(loads(decode(envelope, self.end.system)[3]))
+        self.end.news()
+
+    def ended(self, _peer: Peer) -> None:
+        """See PeerEvents."""
+
+    def handed_back(self, _peer: Peer, envelopes: list[Raw], _reason: str) -> None:
+        self.came_back += envelopes
 
 
 class Hub(Protocol):

@@ -12,7 +12,7 @@ import pytest
 
 from garrick.engine.carrier import LANES, Cut, Reset, Verdict, Writable
 from garrick.errors import InvalidArgument
-from tests.conformance.carriers.kit import HUBS, Hub
+from tests.conformance.carriers.kit import HUBS, Hub, Talker
 
 Run = Callable[[Callable[[Hub], Coroutine[Any, Any, None]]], None]
 
@@ -196,5 +196,27 @@ def test_stopping_lets_frames_leave_and_can_be_repeated(run: Run) -> None:
         await a.carrier.stop(2.0)
         await b.heard(500)
         assert not a.carrier.send("b", 0, b"late")
+
+    run(conversation)
+
+
+def test_a_link_over_it_loses_repeats_and_reorders_nothing(run: Run) -> None:
+    async def conversation(hub: Hub) -> None:
+        a, b = Talker(await hub.start("a@01"), "b@01"), Talker(await hub.start("b@01"), "a@01")
+        for part in range(3):
+            for number in range(200):
+                a.say(part * 200 + number)
+                b.say(part * 200 + number)
+                if number % 20 == 0:
+                    await asyncio.sleep(0)
+            if part < 2:  # in the middle of it
+                await hub.kill()
+                await hub.revive()
+        for talker in (a, b):
+            await talker.end.until(lambda talker=talker: len(talker.heard) >= 600, "everything")  # type: ignore[misc]
+            assert talker.heard == list(range(600))
+            assert talker.came_back == []
+        a.peer.close("over")
+        b.peer.close("over")
 
     run(conversation)
