@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,8 @@ Start = Callable[..., ActorSystem]
 SIMULATED = {"sim", "sim-convention", "sequential"}
 """Bases that are driven by the program's thread, the first two in virtual time."""
 CONVENTIONS = {"convention", "sim-convention"}
+RANDOM = "sim-random"
+"""Base ``sim`` once more, with the events in a random order: each test has a seed of its own, the same in every run."""
 
 _numbers = count(1)
 
@@ -42,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "real_time(reason): makes no sense where the program's own thread runs the handlers",
         "over(*bases): only over these",
         "alone(reason): needs processes that no other test has used",
+        "first_come(reason): counts on messages of different senders arriving in the order in which they were sent",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -70,6 +74,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "gate" in metafunc.fixturenames and base == "sequential"
         )  # nothing opens it while a handler waits there
     ]
+    if "sim" in bases and not marked("first_come"):
+        bases.append(RANDOM)
     marks = {base: [pytest.mark.processes] if base in WITH_PROCESSES else [] for base in bases}
     metafunc.parametrize("base", [pytest.param(base, marks=marks[base]) for base in bases], indirect=True)
 
@@ -85,7 +91,16 @@ def _before_all_tests() -> None:
 def base(request: pytest.FixtureRequest) -> str:
     """The base that the test runs on."""
     found: str = request.param
-    return found
+    return "sim" if found == RANDOM else found
+
+
+@pytest.fixture
+def seed_of_order(request: pytest.FixtureRequest) -> int | None:
+    """In which order things happen on a simulated base; None: in that of arrival."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is not None and callspec.params.get("base") == RANDOM:
+        return zlib.crc32(request.node.nodeid.encode()) + conventions.SEED
+    return conventions.SEED if conventions.POLICY else None
 
 
 @pytest.fixture
@@ -147,7 +162,9 @@ def nothing_is_left(_shared: Shared | None) -> Iterator[None]:
 
 
 @pytest.fixture
-def start(base: str, nothing_is_left: None, _shared: Shared | None, tmp_path: Path) -> Iterator[Start]:
+def start(
+    base: str, nothing_is_left: None, _shared: Shared | None, seed_of_order: int | None, tmp_path: Path
+) -> Iterator[Start]:
     """Start a system of the base; what the test does not stop itself is stopped, and must end by itself."""
     systems: list[ActorSystem] = []
 
@@ -166,8 +183,8 @@ def start(base: str, nothing_is_left: None, _shared: Shared | None, tmp_path: Pa
             system = conventions.simulated(**options)
         elif base == "sequential":
             system = _sequential(**options)
-        elif base == "sim" and conventions.POLICY:
-            system = conventions.explored(**options)
+        elif base == "sim" and seed_of_order is not None:
+            system = conventions.explored(**{"seed": seed_of_order, **options, "name": f"sim-{len(systems) + 1}"})
         else:
             system = ActorSystem(base, **options)
         systems.append(system)

@@ -153,5 +153,5 @@ def simulated(*, name: str = "", capabilities: Mapping[str, Any] | None = None) 
 def explored(*, name: str, capabilities: Mapping[str, Any] | None = None, seed: int = SEED) -> ActorSystem:
     """The base ``"sim"`` in another order."""
     system = ActorSystem.__new__(ActorSystem)
-    system._adopt(World(seed, POLICY).start(name, capabilities or {}))
+    system._adopt(World(seed, POLICY or "random").start(name, capabilities or {}))
     return system

@@ -99,6 +99,7 @@ def test_every_subscriber_gets_every_letter_from_then_on(system: ActorSystem) ->
     assert second.receive(10).message == 3
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_a_closed_inbox_is_dead_to_its_senders(system: ActorSystem, inbox: Inbox) -> None:
     letters = system.dead_letters()
     target = system.spawn(Parent)

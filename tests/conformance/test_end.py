@@ -85,6 +85,7 @@ def test_stop_actor_of_an_ended_actor_returns(system: ActorSystem) -> None:
     system.stop_actor(echo)
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_children_end_before_their_parents(system: ActorSystem, inbox: Inbox) -> None:
     tree = system.spawn(Node, inbox.address, "t", 2)
     labels = system.ask(tree, Get())

@@ -155,6 +155,7 @@ class Escalating:
         assert waiting.result() == "waited"
         family.told(boss=RENEWED, child=[*RENEWED, ("got", "later")])
 
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_a_parent_that_ends_first_takes_the_child_along(self, system: ActorSystem, gate: Gate) -> None:
         family = self.family(system, Resume())
         child = family.child("child", Escalate())
@@ -171,6 +172,7 @@ class Escalating:
         with pytest.raises(ActorGone):
             system.ask(child, 1)
 
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_a_suspended_child_can_be_stopped(self, system: ActorSystem, gate: Gate) -> None:
         family = self.family(system, Resume())
         child = family.child("child", Escalate())

@@ -11,6 +11,7 @@ from tests.conformance.actors import Echo, Get, Make
 from tests.conformance.waiting_actors import Facts
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_address_parent_name_and_children(system: ActorSystem) -> None:
     actor = system.spawn(Facts, name="facts")
     facts = system.ask(actor, Get())

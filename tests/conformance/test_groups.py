@@ -160,6 +160,7 @@ class Grouped:
 class TestTogether(Grouped):
     apart = False
 
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_a_sibling_finishes_its_message_and_no_other(self, system: ActorSystem, gate: Gate) -> None:
         family = self.family(system)
         one, two = family.child("one", TOGETHER), family.child("two", TOGETHER)

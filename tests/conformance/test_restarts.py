@@ -32,6 +32,7 @@ def told_until(inbox: Inbox, last: Any) -> list[Any]:
 
 @pytest.mark.parametrize("where", ["constructor", "started", "async started"])
 class TestFailingRestarts:
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_what_is_away_for_a_while_is_tried_again(
         self, system: ActorSystem, inbox: Inbox, attempts: Attempts, where: str
     ) -> None:
@@ -59,6 +60,7 @@ class TestFailingRestarts:
         ends = [event for event in events if event[1] == "stopping" and event[0].startswith("child")]
         assert {label for label, *_ in ends[:2]} == {"child 2", "child 3"}
 
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_each_counts_within_the_limit(
         self, system: ActorSystem, inbox: Inbox, attempts: Attempts, where: str
     ) -> None:

@@ -42,6 +42,7 @@ def test_nothing_is_abandoned_when_all_is_well(system: ActorSystem) -> None:
     assert system.stop() == []
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_what_is_in_the_mailboxes_is_handled_before_the_end(system: ActorSystem) -> None:
     inbox = system.inbox()
     actor = system.spawn(Counter, inbox.address)

@@ -75,6 +75,7 @@ class StoppingAtOnce:
 class TestTogether(StoppingAtOnce):
     apart = False
 
+    @pytest.mark.first_come("what different senders send is compared in one order")
     def test_an_actor_stops_another_one_before_it_handles_what_it_was_sent(
         self, system: ActorSystem, simulated: bool
     ) -> None:

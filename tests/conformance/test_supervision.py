@@ -118,6 +118,7 @@ def test_a_restart_cancels_timers_unless_they_are_kept(system: ActorSystem, inbo
     assert take(inbox, 4) == [("restarting", 0, "boom"), ("made", 0), ("started", 0), ("got", "kept")]
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_after_too_many_restarts_the_actor_stops_as_failed(system: ActorSystem, inbox: Inbox) -> None:
     parent = system.spawn(Parent, inbox.address)
     child = system.ask(parent, Make(Counter, (inbox.address,), {"supervision": QUICK}))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from garrick import ActorSystem
 from garrick.inbox import Inbox
 from tests.conformance.actors import Clockwork
@@ -67,6 +69,7 @@ def test_a_timer_cancelled_while_its_message_waits_does_not_reach_the_handler(
     assert inbox.receive(10)[0] == "later"
 
 
+@pytest.mark.first_come("what different senders send is compared in one order")
 def test_every_skips_while_the_last_tick_has_not_been_handled(system: ActorSystem, inbox: Inbox) -> None:
     actor = system.spawn(Clockwork, inbox.address)
     system.send(actor, ("every", 0.01, "tick"))

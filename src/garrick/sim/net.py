@@ -130,7 +130,9 @@ class Way:
         if net.is_cut(self.source, self.target):
             return
         if now_conditions is CALM and self.is_calm:
-            net.at(now, Due(lambda: self._land(Flight(number, lambda: arrive(frame), net.cuts))))
+            # On a line of its own: whatever order the events of one instant are taken in, frames of one way do not overtake one another.
+            landing = (f"wire of {self.source}", self.target)
+            net.at(now, Due(lambda: self._land(Flight(number, lambda: arrive(frame), net.cuts)), landing))
             return
         choices, key, way = net.choices, (self.source, self.target, number), now_conditions
         copies = 1
@@ -409,7 +411,7 @@ class Net:
             slow = {name for name in targets if (ENGINE, name) in ways and not ways[ENGINE, name].is_calm}
             quick = [name for name in targets if name not in slow]
             targets = [name for name in targets if name in slow]
-            self.at(self.now_ns, Due(lambda: _each(quick, arrive)))
+            self.at(self.now_ns, Due(lambda: _each(quick, arrive), (f"wire of {ENGINE}", "all")))
         for name in targets:
             self.tell("", name, partial(arrive, name))
 
