@@ -94,9 +94,11 @@ class Delta:
 
     @cached_property
     def by_system(self) -> Mapping[str, list[tuple[int, Change]]]:
-        """The changes of each system, with their places."""
+        """The changes of each system, with their places; doubts are none: nothing is decided by them, and they may be about everybody."""
         found: dict[str, list[tuple[int, Change]]] = {}
         for place, change in enumerate(self.changes):
+            if isinstance(change, Suspected | Restored):
+                continue
             system = change.member.system if isinstance(change, Joined | Updated) else change.system
             found.setdefault(system, []).append((place, change))
         return found
@@ -113,7 +115,7 @@ class Delta:
         return gone
 
     def about(self, systems: Collection[str]) -> list[Change]:
-        """The changes of these systems, in order."""
+        """The changes of these systems, in order, but for doubts."""
         news = self.by_system
         if len(systems) < len(news):
             found = [item for system in systems if system in news for item in news[system]]

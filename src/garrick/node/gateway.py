@@ -20,7 +20,7 @@ from garrick.address import Address, control
 from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writable, name_of
 from garrick.engine.carrier import Refused as EngineRefused
 from garrick.engine.lore import Table
-from garrick.engine.membership import Delta, Joined, Left, Lost, Member, Restored, Suspected
+from garrick.engine.membership import Delta, Joined, Left, Lost, Member
 from garrick.errors import UndecodableMessage, WireError
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.infos import infos_of
@@ -314,7 +314,7 @@ class Gateway:
                 log.warning("engine: %s", event)
 
     def is_news(self, delta: Delta) -> bool:
-        """Whether something that the engine may tell is about a system that this one has had to do with, or is not known yet to any."""
+        """Whether something that the engine may tell is about a system that this one has had to do with."""
         return bool(delta.about(self._met))
 
     def _on_members(self, delta: Delta) -> None:
@@ -332,8 +332,8 @@ class Gateway:
                 self._on_end(change)
         self._tell_machine()
         for change in changes:
-            if isinstance(change, Joined | Restored | Suspected):
-                self._on_presence(change)
+            if isinstance(change, Joined):
+                self._on_arrival(change.member.system)
 
     def _tell_machine(self) -> None:
         """Whom actors may be spawned on now."""
@@ -357,16 +357,11 @@ class Gateway:
                 self._house.apply(machine.system_left(system, self._now()))
             self._close(system, "stopped" if isinstance(change, Left) else "system lost")
 
-    def _on_presence(self, change: Joined | Restored | Suspected) -> None:
-        system = change.member.system if isinstance(change, Joined) else change.system
+    def _on_arrival(self, system: str) -> None:
         if system == self.system:
-            if isinstance(change, Joined):
-                self._shut_out = False
-                self._tell_machine()
+            self._shut_out = False
+            self._tell_machine()
         elif system in self._met:
-            if isinstance(change, Suspected):
-                log.info("%s is suspected: %s", system, change.why)
-                return
             log.info("%s is there", system)
             for envelope in self._waiting.pop(system, ()):
                 self.forward(envelope)
