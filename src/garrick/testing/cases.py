@@ -5,14 +5,15 @@ Owns the worlds of marked tests. Must not know fixtures: it fills the arguments 
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from garrick import sim
 from garrick.errors import InvalidArgument, SimFailure
 from garrick.sim import goals, leaks
 from garrick.sim.world import World, world_of
@@ -66,11 +67,16 @@ def explore(item: pytest.Function) -> None:
     config = item.config
     only: int | None = config.getoption("sim_seed")
     seeds = range(config.getoption("sim_seeds") or options["seeds"]) if only is None else [only]
-    met: Counter[str] = Counter()
-    for seed in seeds:
-        item.stash[_seed] = seed
-        met += _run(item, seed, options)
-    missed = [goal for goal in options["goals"] if not met[goal]]
+
+    def scenario(world: World) -> None:
+        _once(item, world, strict=options["strict"])
+
+    functools.update_wrapper(scenario, item.obj)
+    found = sim.explore(scenario, seeds, policy=options["policy"], artefacts=config.getoption("sim_artefacts"))
+    if found.seed is not None:
+        item.stash[_seed] = found.seed
+    found.check()
+    missed = [goal for goal in options["goals"] if not found.goals[goal]]
     if missed and only is None:
         raise SimFailure(
             f"no run of {len(seeds)} has met {', '.join(map(repr, missed))}",
@@ -80,26 +86,27 @@ def explore(item: pytest.Function) -> None:
         )
 
 
-def _run(item: pytest.Function, seed: int, options: dict[str, Any]) -> Counter[str]:
+def _once(item: pytest.Function, world: World, *, strict: bool) -> None:
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     outside = goals.counts.copy()
-    with World(seed, options["policy"]) as world:
-        if options["strict"]:
-            world.strict()
-        system: ActorSystem | None = None
-        try:
-            if any(name in arguments for name in OWN if name != "world"):
-                system = world.system("test")
-                arguments |= {"system": system, "probe": Probe(system), "manual_clock": ManualClock(world)}
-            arguments["world"] = world
-            item.obj(**{name: arguments[name] for name in item._fixtureinfo.argnames})
-            world.verify()
-            if system is not None and not item.get_closest_marker("leaves"):
-                check_leaks(world, system)
-        except BaseException:
-            item.stash[_told] = _sections(item, world)
-            raise
-        return +(world.goals + (goals.counts - outside))  # those that the test itself has met, too
+    if strict:
+        world.strict()
+    system: ActorSystem | None = None
+    try:
+        if any(name in arguments for name in OWN if name != "world"):
+            system = world.system("test")
+            arguments |= {"system": system, "probe": Probe(system), "manual_clock": ManualClock(world)}
+        arguments["world"] = world
+        item.obj(**{name: arguments[name] for name in item._fixtureinfo.argnames})
+        world.verify()
+        if system is not None and not item.get_closest_marker("leaves"):
+            check_leaks(world, system)
+    except BaseException:
+        if _told not in item.stash:  # what comes later are the attempts to make it smaller
+            item.stash[_told] = [("actors", _text(world))]
+        raise
+    finally:
+        world.goals.update(goals.counts - outside)  # those that the test itself has met
 
 
 def check_leaks(world: World, system: ActorSystem) -> None:
@@ -117,7 +124,7 @@ def sections(item: pytest.Function) -> list[tuple[str, str]]:
     """What the report of a failed test gets."""
     told = item.stash.get(_told, None)
     if told is not None:
-        return told
+        return [*told, ("to run it again", _command(item))]
     for name in ("world", "system"):
         subject = item.funcargs.get(name)
         if isinstance(subject, (World, ActorSystem)):
@@ -126,13 +133,17 @@ def sections(item: pytest.Function) -> list[tuple[str, str]]:
 
 
 def _sections(item: pytest.Function, subject: World | ActorSystem) -> list[tuple[str, str]]:
-    try:
-        found = [("actors", report(subject))]
-    except Exception as error:
-        found = [("actors", f"could not be told: {error!r}")]
+    found = [("actors", _text(subject))]
     if isinstance(subject, World) or world_of(subject) is not None:
         found.append(("to run it again", _command(item)))
     return found
+
+
+def _text(subject: World | ActorSystem) -> str:
+    try:
+        return report(subject)
+    except Exception as error:
+        return f"could not be told: {error!r}"
 
 
 def _command(item: pytest.Function) -> str:

@@ -37,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--sim-seed", type=int, metavar="N", help="run simulated tests with this seed only")
     group.addoption("--sim-seeds", type=int, metavar="N", help="run tests that are marked `sim` with so many seeds")
+    group.addoption(
+        "--sim-artefacts",
+        metavar="DIR",
+        help="write what makes a failed run again, and its smallest form, into this directory",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

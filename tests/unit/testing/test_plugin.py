@@ -259,6 +259,35 @@ def test_a_marked_test_runs_with_many_seeds_and_says_how_to_run_it_again(suite: 
     assert suite.run(RARE, f"--sim-seeds={seed}").ret == 0, "the seeds before it pass"
 
 
+def test_a_failure_is_made_smaller_and_kept(suite: Suite, pytester: pytest.Pytester) -> None:
+    tests = """
+class Collects(Actor):
+    def __init__(self):
+        self.got = []
+
+    def receive(self, message, sender):
+        self.got.append(message)
+
+
+class Sends(Actor):
+    def receive(self, message, sender):
+        self.send(message[0], message[1])
+
+
+@pytest.mark.sim(seeds=30)
+def test_order(world, system):
+    collects = system.spawn(Collects)
+    for number in range(3):
+        system.send(system.spawn(Sends), (collects, number))
+    world.run(1)
+    assert world.actor(collects).got == [0, 1, 2]
+"""
+    result = suite.run(tests, "--sim-artefacts=kept")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*it fails with *", "*garrick sim replay kept/*.json*"])
+    assert [path.suffix for path in (pytester.path / "kept").iterdir()] == [".json"] * 2
+
+
 def test_a_failure_tells_of_actors_mailboxes_and_the_last_messages(suite: Suite) -> None:
     text = suite.run(RARE).stdout.str()
     assert re.search(r"Dice 'dice' test@\S+: running", text)
