@@ -37,12 +37,18 @@ from garrick.runtime.runtime import Runtime
 
 log = logging.getLogger("garrick")
 
+LOOK_BURST = 0.0005
+"""Seconds between two looks of the monitor right after a hand-over: handlers that block come in crowds, each of them costs two looks,
+and whatever waits behind them waits for all of these."""
+BURST_LOOKS = 20
+"""How many such looks follow a hand-over."""
 LOOK_FAST = 0.001
-"""Seconds between two looks of the monitor after a hand-over."""
+"""Seconds between two looks after that, and from the first look at a step to the second one if the interpreter's lock was free: then
+the step hardly burns."""
 LOOK_SLOW = 0.004
 """Otherwise, while the holder is busy."""
 FAST_LOOKS = 200
-"""How many fast looks follow a hand-over."""
+"""How many fast looks follow a hand-over, those of the burst among them."""
 QUIET_LOOKS = 20
 """After so many looks at an idle holder the monitor sleeps until the holder wakes it."""
 SERVICE_EVERY = 64
@@ -60,7 +66,7 @@ INLINE_DEPTH = 20
 class Tenure:
     """One thread's turn as holder."""
 
-    __slots__ = ("depth", "envelope", "lost", "taken", "thread")
+    __slots__ = ("answered", "depth", "envelope", "lost", "taken", "thread")
 
     def __init__(self) -> None:
         self.envelope: Any = None
@@ -69,6 +75,8 @@ class Tenure:
         self.taken = False
         self.thread = 0
         self.depth = 0
+        self.answered = 0
+        """How many actors were asked inline: a step in which that goes on does not block."""
 
 
 class _Detached:
@@ -96,6 +104,9 @@ class Baton:
         runtime.on_step = self._step_elsewhere
         self.pool = Pool(name)
         self.hand_overs = 0
+        self._answered = 0
+        self._first: Any = None
+        self._serve_next = 0.0
         self._lock = threading.Lock()
         self._detached: dict[int, _Detached] = {}
         self._profiles: dict[type, ClassProfile] = {}
@@ -303,7 +314,7 @@ class Baton:
             return
         profile = self._profile(record.cell)
         if profile.detached(wall, thread_cpu(thread) - record.cpu):
-            self.runtime.post(self._mode_changed, record.cell.spec.actor_class)
+            self._change_mode(record.cell)
 
     def _profile(self, cell: Cell) -> ClassProfile:
         key = cell.spec.actor_class
@@ -315,7 +326,15 @@ class Baton:
     def _ran(self, cell: Cell, wall: float) -> None:
         """A step ran on the pool or the CPU lane."""
         if self._profile(cell).ran(wall):
-            self.runtime.post(self._mode_changed, cell.spec.actor_class)
+            self._change_mode(cell)
+
+    def _change_mode(self, cell: Cell) -> None:
+        # In front of what waits: behind it would be the very handlers that block, each of which takes the monitor two looks.
+        # Nobody's messages are overtaken by that, since only the place where they are handled changes.
+        runtime = self.runtime
+        runtime.lane.appendleft((runtime.control, self._mode_changed, cell.spec.actor_class))
+        if runtime.idle:
+            runtime.wake()
 
     def _mode_changed(self, actor_class: Any) -> None:
         """Holder: move all actors of a class to where its handlers run now."""
@@ -375,6 +394,13 @@ class Baton:
             outer.hold()  # if the inner step is taken over, nobody may run the outer actor
             lane.remove(found)
             tenure.envelope = None
+        # A handler that asks and asks keeps the baton while nobody waits for it, so links and timers get their turn here.
+        tenure.answered += 1
+        now = time.monotonic()
+        if now >= self._serve_next:
+            self._serve_next = now + LOOK_FAST
+            self.poller.busy()
+            runtime.fire_timers()
         tenure.depth += 1
         lost = runtime.run_message(target, found)
         tenure.depth -= 1
@@ -402,10 +428,17 @@ class Baton:
         runtime = self.runtime
         fast = quiet = 0
         seen: Any = None
+        prompt = False
         hand_overs = 0
         while not self._stopping:
-            time.sleep(LOOK_FAST if fast else LOOK_SLOW)
-            fast = max(0, fast - 1)
+            if fast:
+                pause = LOOK_BURST if fast > FAST_LOOKS - BURST_LOOKS else LOOK_FAST
+                fast -= 1
+            else:
+                pause = LOOK_FAST if seen is not None and prompt else LOOK_SLOW
+            began = time.monotonic()
+            time.sleep(pause)
+            prompt = time.monotonic() - began < pause + LOOK_FAST
             if hand_overs != self.hand_overs:
                 hand_overs, fast = self.hand_overs, FAST_LOOKS
             if self._detached:
@@ -433,9 +466,21 @@ class Baton:
         tenure = self.runtime.tenure
         envelope = tenure.envelope
         # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
+        answered, self._answered = self._answered, tenure.answered
         if envelope is None or envelope is not seen:
             return envelope, False
+        if tenure.answered != answered and not self._kept_waiting():
+            return envelope, False  # without the baton each of its asks would cost two changes of threads
         return None, self._take(tenure, envelope)
+
+    def _kept_waiting(self) -> bool:
+        """Whether something is in the lane that was there at the last look; the step's own question comes and goes."""
+        before = self._first
+        try:
+            self._first = self.runtime.lane[0]
+        except IndexError:
+            self._first = None
+        return self._first is not None and self._first is before
 
     def _learn(self, record: _Detached, now: float) -> None:
         # Not only when it returns: of a thousand handlers that block for a minute, each would get a thread from the baton.
@@ -444,14 +489,14 @@ class Baton:
         wall, cpu = now - record.since, thread_cpu(record.thread) - record.cpu
         if cpu < WAITING_SHARE * wall and not cell.waits and cell.executor is None and cell.state != ENDED:
             if self._profile(cell).detached(wall, cpu):
-                self.runtime.post(self._mode_changed, cell.spec.actor_class)
+                self._change_mode(cell)
 
     def _look_at_burners(self) -> None:
         waiting = self._burners.look()
         if waiting is not None:
             cell, wall, cpu = waiting
             if self._profile(cell).detached(wall, cpu):
-                self.runtime.post(self._mode_changed, cell.spec.actor_class)
+                self._change_mode(cell)
 
     def _look_at_loop(self) -> None:
         stalled = self.runtime.async_lane.stalled(time.monotonic())

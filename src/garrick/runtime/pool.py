@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from garrick.observe.here import HERE
@@ -18,6 +19,9 @@ THREADS = 512
 """How many handlers of one process may block at a time; the steps of further ones wait their turn, first come first served."""
 SPARE = 64
 """Idle threads that are kept for the next burst."""
+
+BRANCHES = 2
+"""How many threads a new one starts before its own job, while there is more to start: a burst doubles with each generation."""
 
 Job = Callable[[], None]
 StepEnded = Callable[[Any, float], None]
@@ -29,6 +33,9 @@ class Pool:
 
     Beyond the limit jobs wait their turn, first come first served. `submit_now` has no limit: it is for the baton, which must always
     find a thread. Jobs must not raise.
+
+    Starting a thread waits until the new thread has run, which takes milliseconds on a busy machine. `submit` is called by the holder of
+    the baton, whom nothing may keep: it starts one thread, and those that a burst needs beyond it are started by new ones.
     """
 
     def __init__(self, name: str, limit: int = THREADS) -> None:
@@ -39,6 +46,8 @@ class Pool:
         self._waiting: deque[Job] = deque()
         self._threads: set[_Thread] = set()
         self._exempt = 0
+        self._growing = 0
+        """How many new threads are at work that start others for what waits."""
         self._closed = False
 
     def submit(self, job: Job) -> None:
@@ -46,10 +55,11 @@ class Pool:
         with self._lock:
             if self._idle:
                 self._idle.pop().give(job)
-            elif len(self._threads) - self._exempt < self.limit:
-                self._new(job)
-            else:
+            elif self._growing or not self._may_grow():
                 self._waiting.append(job)
+            else:
+                self._growing = 1
+                self._new(partial(self._grow, job))
 
     def submit_now(self, job: Job) -> None:
         """Run ``job`` at once, on a new thread if necessary."""
@@ -69,7 +79,7 @@ class Pool:
             return
         with self._lock:
             self._exempt += change
-            if change > 0 and self._waiting and not self._idle:
+            if change > 0 and self._waiting and not self._idle and not self._growing:
                 self._new(self._waiting.popleft())
 
     def close(self, timeout: float) -> list[str]:
@@ -80,11 +90,37 @@ class Pool:
             for thread in self._idle:
                 thread.give(None)
             self._idle.clear()
+        deadline = time.monotonic() + timeout
+        while self._growing and time.monotonic() < deadline:
+            time.sleep(0.001)  # a thread is just being started
+        with self._lock:
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for thread in threads:
             thread.join(timeout)
             timeout = 0.0 if thread.is_alive() else timeout
         return [t.name for t in threads if t.is_alive()]
+
+    def _may_grow(self) -> bool:
+        return len(self._threads) - self._exempt < self.limit
+
+    def _grow(self, job: Job) -> None:
+        """On a new thread: start a few others for what waits, which do the same, and then do the job."""
+        started = 0
+        while True:
+            with self._lock:
+                if not self._waiting or not self._may_grow() or (started >= BRANCHES and self._growing > 1):
+                    self._growing -= 1
+                    break
+                following = self._waiting.popleft()
+                if self._idle:
+                    self._idle.pop().give(following)
+                    continue
+                self._growing += 1
+                thread = _Thread(self, partial(self._grow, following))
+                self._threads.add(thread)
+            thread.start()
+            started += 1
+        job()
 
     def _new(self, job: Job) -> None:
         thread = _Thread(self, job)
