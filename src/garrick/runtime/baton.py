@@ -49,6 +49,8 @@ LOOK_SLOW = 0.004
 """Otherwise, while the holder is busy."""
 FAST_LOOKS = 200
 """How many fast looks follow a hand-over, those of the burst among them."""
+PATIENCE = 4
+"""How many looks more a step gets that has asked another actor inline, while nobody waits for the baton."""
 QUIET_LOOKS = 20
 """After so many looks at an idle holder the monitor sleeps until the holder wakes it."""
 SERVICE_EVERY = 64
@@ -105,6 +107,7 @@ class Baton:
         self.pool = Pool(name)
         self.hand_overs = 0
         self._answered = 0
+        self._patience = 0
         self._first: Any = None
         self._serve_next = 0.0
         self._lock = threading.Lock()
@@ -466,10 +469,12 @@ class Baton:
         tenure = self.runtime.tenure
         envelope = tenure.envelope
         # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
-        answered, self._answered = self._answered, tenure.answered
+        if tenure.answered != self._answered:
+            self._answered, self._patience = tenure.answered, PATIENCE
         if envelope is None or envelope is not seen:
             return envelope, False
-        if tenure.answered != answered and not self._kept_waiting():
+        if self._patience and not self._kept_waiting():
+            self._patience -= 1
             return envelope, False  # without the baton each of its asks would cost two changes of threads
         return None, self._take(tenure, envelope)
 

@@ -274,6 +274,9 @@ class Theatre:
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(baton_module, "QUIET_LOOKS", 1)
+    monkeypatch.setattr(
+        baton_module, "PATIENCE", 0
+    )  # or the monitor would not take a step that asks inline: more can happen so
     monkeypatch.setattr(baton_module, "thread_cpu", lambda _thread: 0.0)
     logging.disable(logging.CRITICAL)
     yield
