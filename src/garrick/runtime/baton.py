@@ -397,17 +397,12 @@ class Baton:
             outer.hold()  # if the inner step is taken over, nobody may run the outer actor
             lane.remove(found)
             tenure.envelope = None
-        # A handler that asks and asks keeps the baton while nobody waits for it, so links and timers get their turn here.
         tenure.answered += 1
-        now = time.monotonic()
-        if now >= self._serve_next:
-            self._serve_next = now + LOOK_FAST
-            self.poller.busy()
-            runtime.fire_timers()
         tenure.depth += 1
         lost = runtime.run_message(target, found)
         tenure.depth -= 1
         if not lost:
+            self._serve()
             self._resume(tenure, saved)
         else:
             tenure.envelope = saved  # the monitor looks at another tenure now, the log at this one
@@ -416,6 +411,14 @@ class Baton:
                 me = threading.get_ident()
                 self._detached[me] = _Detached(outer, me, time.monotonic(), thread_cpu(me))
         return bool(ready.done)
+
+    def _serve(self) -> None:
+        """Holder, between two steps: a handler that asks and asks keeps the baton, so links and timers get their turn here."""
+        now = time.monotonic()
+        if now >= self._serve_next:
+            self._serve_next = now + LOOK_FAST
+            self.poller.busy()
+            self.runtime.fire_timers()
 
     def _resume(self, tenure: Tenure, saved: Any) -> None:
         # Free the actor first: once the step can be seen, the monitor may take the baton, and we must not touch anything any more.
@@ -468,12 +471,13 @@ class Baton:
         """Look at the holder: what it is doing, to be compared at the next look, and whether it has lost the baton."""
         tenure = self.runtime.tenure
         envelope = tenure.envelope
-        # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
         if tenure.answered != self._answered:
             self._answered, self._patience = tenure.answered, PATIENCE
+        kept_waiting = self._kept_waiting()
+        # The same object twice (we hold a reference, so its identity can't be reused): one step lasted from look to look.
         if envelope is None or envelope is not seen:
             return envelope, False
-        if self._patience and not self._kept_waiting():
+        if self._patience and not kept_waiting:
             self._patience -= 1
             return envelope, False  # without the baton each of its asks would cost two changes of threads
         return None, self._take(tenure, envelope)
@@ -484,7 +488,7 @@ class Baton:
         try:
             self._first = self.runtime.lane[0]
         except IndexError:
-            self._first = None
+            self._first = None  # each look forgets: what it remembers would be kept alive with its message
         return self._first is not None and self._first is before
 
     def _learn(self, record: _Detached, now: float) -> None:

@@ -31,6 +31,8 @@ from tests.unit.runtime.conductor import Conductor, Outcome, Switch, pairs
 WATCHED = frozenset({baton_module.__file__, runtime_module.__file__, fairness_module.__file__, __file__})
 IGNORED = frozenset({"__init__", "_watch", "new_cell", "popleft", "poll", "wake", "next_serial", "noted", "stop"})
 
+PATIENCE = baton_module.PATIENCE
+
 Scene = Callable[["Stage"], dict[str, Callable[[], object]]]
 
 
@@ -67,7 +69,7 @@ class Taking(Actor):
 
 
 class Stage:
-    """A runtime with two actors, ``a`` and ``b``, in one run of the conductor."""
+    """A runtime with three actors, ``a``, ``b`` and ``c``, in one run of the conductor."""
 
     def __init__(self, baton_class: type[Baton], conductor: Conductor) -> None:
         self.conductor = conductor
@@ -95,7 +97,7 @@ class Stage:
         for executor in (self.baton._waiters, self.baton._burners):
             executor._pool = self.baton.pool
         self._spare = (f"spare-{next(ids)}" for _ in range(90))
-        self.a, self.b = self._actor(), self._actor()
+        self.a, self.b, self.c = self._actor(), self._actor(), self._actor()
         self.expected: dict[str, list[Any]] = {}
         self.stops = False
 
@@ -178,6 +180,35 @@ def inline(stage: Stage) -> dict[str, Callable[[], object]]:
     return {"sender": lambda: stage.send(stage.a, 2)}
 
 
+def asks(stage: Stage) -> dict[str, Callable[[], object]]:
+    """A handler that asks inline again and again, so it may keep the baton for some looks."""
+
+    def act(actor: Taking) -> None:
+        for number in (7, 8):
+            actor.ask(stage.b.address, number).result()
+
+    stage.put(stage.a, (1, act))
+    stage.expected = {"a": [1, 2], "b": [7, 8]}
+    return {"sender": lambda: stage.send(stage.a, 2)}
+
+
+def asks_and_blocks(stage: Stage) -> dict[str, Callable[[], object]]:
+    """The same, but then it waits for an actor that only another holder can let run."""
+    event = conductor_module.Event(stage.conductor)
+
+    def act(actor: Taking) -> None:
+        actor.ask(stage.b.address, 7).result()
+        event.wait()
+
+    def send() -> None:
+        stage.send(stage.c, (1, lambda _: event.set()))
+        stage.send(stage.a, 2)
+
+    stage.put(stage.a, (1, act))
+    stage.expected = {"a": [1, 2], "b": [7], "c": [1]}
+    return {"sender": send}
+
+
 def inline_blocked(stage: Stage) -> dict[str, Callable[[], object]]:
     """The asked one blocks until the asker's next message is there, on another thread."""
     event = conductor_module.Event(stage.conductor)
@@ -208,11 +239,18 @@ def end(stage: Stage) -> dict[str, Callable[[], object]]:
     return {"stopper": lambda: stage.baton.stop(1.0)}
 
 
-SCENES = {scene.__name__: scene for scene in (takeover, blocked, inline, inline_blocked, waits, sleep, end)}
+SCENES = {
+    scene.__name__: scene
+    for scene in (takeover, blocked, inline, asks, asks_and_blocks, inline_blocked, waits, sleep, end)
+}
+PATIENT = ("inline", "asks", "asks_and_blocks")
+"""Scenes with handlers that ask inline, which the monitor leaves the baton for some looks."""
 PAIRS = {
     "takeover": [("holder", "monitor")],
     "blocked": [("holder", "monitor"), ("monitor", "holder")],
     "inline": [("holder", "monitor"), ("holder", "sender")],
+    "asks": [("holder", "monitor"), ("holder", "sender")],
+    "asks_and_blocks": [("holder", "monitor"), ("monitor", "sender")],
     "inline_blocked": [("holder", "monitor"), ("monitor", "spare-1")],
     "waits": [("holder", "monitor"), ("holder", "spare-1")],
     "sleep": [("holder", "sender"), ("sender", "holder"), ("holder", "monitor")],
@@ -276,7 +314,8 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(baton_module, "QUIET_LOOKS", 1)
     monkeypatch.setattr(
         baton_module, "PATIENCE", 0
-    )  # or the monitor would not take a step that asks inline: more can happen so
+    )  # more can happen so, and in fewer steps; see below for the default
+    monkeypatch.setattr(conductor_module, "NAPS", conductor_module.NAPS + PATIENCE)
     monkeypatch.setattr(baton_module, "thread_cpu", lambda _thread: 0.0)
     logging.disable(logging.CRITICAL)
     yield
@@ -285,9 +324,10 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def explore(theatre: Theatre, scene: str, stride: int) -> tuple[int, list[str]]:
     """How many runs, and what the first bad one did."""
+    naps = 2 + baton_module.PATIENCE  # so the monitor looks often enough to take the baton at any place
     runs = 0
     for leaver, follower in PAIRS[scene]:
-        for plan, outcome in pairs(leaver, follower, theatre.run, stride=stride):
+        for plan, outcome in pairs(leaver, follower, theatre.run, stride=stride, naps=naps):
             runs += 1
             if outcome.violations:
                 return runs, [*outcome.violations, f"plan: {plan}"]
@@ -295,9 +335,18 @@ def explore(theatre: Theatre, scene: str, stride: int) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("learn", [False, True], ids=["", "learning"])
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if not scene.startswith("asks")])
 def test_any_two_threads_may_change_at_any_two_lines(scene: str, learn: bool) -> None:
     runs, bad = explore(Theatre(scene, learn=learn), scene, stride=29)
+    assert bad == []
+    assert runs > 50, "there must be something to explore"
+
+
+@pytest.mark.parametrize("learn", [False, True], ids=["", "learning"])
+@pytest.mark.parametrize("scene", PATIENT)
+def test_the_same_with_a_patient_monitor(monkeypatch: pytest.MonkeyPatch, scene: str, learn: bool) -> None:
+    monkeypatch.setattr(baton_module, "PATIENCE", PATIENCE)
+    runs, bad = explore(Theatre(scene, learn=learn), scene, stride=89)
     assert bad == []
     assert runs > 50, "there must be something to explore"
 
@@ -384,5 +433,21 @@ class ActsDetached(Baton):
     ],
 )
 def test_a_planted_mistake_is_found(baton_class: type[Baton], scene: str) -> None:
+    _, bad = explore(Theatre(scene, baton_class=baton_class), scene, stride=5)
+    assert bad != []
+
+
+class NeverTakes(Baton):
+    """The patience with a step that asks inline has no end."""
+
+    def _look(self, seen: Any) -> tuple[Any, bool]:
+        return super()._look(seen if self.runtime.tenure.answered == 0 else None)
+
+
+@pytest.mark.parametrize(("baton_class", "scene"), [(ActsDetached, "inline"), (NeverTakes, "asks_and_blocks")])
+def test_it_is_found_with_a_patient_monitor(
+    monkeypatch: pytest.MonkeyPatch, baton_class: type[Baton], scene: str
+) -> None:
+    monkeypatch.setattr(baton_module, "PATIENCE", PATIENCE)
     _, bad = explore(Theatre(scene, baton_class=baton_class), scene, stride=5)
     assert bad != []
