@@ -57,6 +57,8 @@ SERVICE_EVERY = 64
 """Messages between two looks at timers and links."""
 LEARN_AFTER = 0.005
 """Seconds after which a step that was taken over and still waits shows that its class waits."""
+LOOK_FOR_SIGNALS = 0.5
+"""Seconds between two looks of the main thread at signals that did not end its wait."""
 LOOK_AT_LOOP = 0.5
 """Seconds between two looks at an event loop or executors that have work, while the holder sleeps."""
 LOOK_AT_EXECUTORS = 0.05
@@ -562,8 +564,10 @@ def _block(ready: Waitable, deadline: float | None, now: Any) -> bool:
             gate.release()
 
     ready.on_done(open_gate)
-    if deadline is None:
-        gate.acquire()
-    else:
-        gate.acquire(timeout=max(0.0, deadline - now()))
-    return ready.done
+    # The main thread looks up now and then: a signal that arrives between CPython's last look for signals and the wait in the operating
+    # system does not end that wait, and Ctrl-C would do nothing.
+    slice_ = LOOK_FOR_SIGNALS if threading.get_ident() == threading.main_thread().ident else threading.TIMEOUT_MAX
+    while True:
+        left = threading.TIMEOUT_MAX if deadline is None else max(0.0, deadline - now())
+        if gate.acquire(timeout=min(left, slice_)) or left <= slice_:
+            return ready.done
