@@ -145,6 +145,7 @@ class AsyncLane:
         runtime = self.runtime
         result: Any = None
         error: BaseException | None = None
+        answered = False
         try:
             result = await coroutine
             if (
@@ -153,9 +154,31 @@ class AsyncLane:
                 and reports.is_coroutine_class(type(cell.actor))
             ):
                 context, result, error = await self._burst(cell, context, result)
+            if done is supervise.handled_async and error is None and not (cell.pending or cell.stop_asked):
+                answered = self._answer(cell, context[2], result)
         except BaseException as raised:  # SystemExit and KeyboardInterrupt would end the loop
             error = raised
-        runtime.post(runtime.released, (cell, done, context, result, error))
+        runtime.append((runtime.control, runtime.released, (cell, done, context, result, error)))
+        # First append, then look: what is put into the queue after this is put there by a holder that finds the step in the lane.
+        if answered and not cell.queue:
+            self.loop.call_soon(self._wake)
+        else:
+            self._wake()
+
+    def _answer(self, cell: Cell, sender: Any, result: Any) -> bool:
+        """An asker on this loop need not wait for the lane, where it will be seen that the answer has been given.
+
+        True when the lane need not be woken for the end of this step: nothing waits for it, and whatever comes wakes the lane. If the
+        asker asks again at once, one wake-up does for both.
+        """
+        if not cell.replies or type(sender) is not ReplyAddress:
+            return False
+        cell.answer(sender, result)
+        return True
+
+    def _wake(self) -> None:
+        if self.runtime.idle:
+            self.runtime.scheduler.wake()
 
     async def _burst(self, cell: Cell, envelope: Any, result: Any) -> tuple[Any, Any, BaseException | None]:
         """Handle what has come meanwhile without going back to the lane; returns the last envelope and its outcome."""

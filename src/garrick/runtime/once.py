@@ -38,13 +38,17 @@ class Once:
 
 
 def finisher(loop: Any, future: Any) -> Callable[[], None]:
-    """What completes an asyncio future from any thread."""
+    """What completes an asyncio future from any thread; on that of the loop at once, since to wake it costs two system calls."""
+    from asyncio import _get_running_loop  # late: programs without async handlers never load it
 
     def finish() -> None:
         if not future.done():
             future.set_result(None)
 
     def finish_soon() -> None:
+        if _get_running_loop() is loop:
+            finish()
+            return
         try:
             loop.call_soon_threadsafe(finish)
         except RuntimeError:
