@@ -235,6 +235,10 @@ class Follower:
             return (step.told,)
         return None
 
+    def is_needless(self, event: Delta) -> bool:
+        """Whether `handle` would do nothing at all with it, at any time: a heartbeat of the directory while everything is well."""
+        return self.foresees(event) == (None,) and event.version == self.version and self.next_wake() is None
+
     def handle(self, event: Event, now: float) -> list[Effect]:
         """One event in, effects out."""
         out: list[Effect] = []
@@ -273,9 +277,12 @@ class Follower:
         times = [t for t in (self._ask_at, self._alone_at) if t is not None]
         if self._retry_at is not None and not self._announcing:
             times.append(self._retry_at)
-        if self.joined and not self._announcing and self._announced is not None and self._announced != self._offer:
+        if self.joined and not self._announcing and self._announced is not None and self._has_other_offer():
             times.append(self._announced_at + _LOAD_EVERY)
         return min(times, default=None)
+
+    def _has_other_offer(self) -> bool:
+        return self._announced is not self._offer and self._announced != self._offer
 
     # -- joining ------------------------------------------------------------------------------------------------------
 
@@ -628,7 +635,7 @@ class Follower:
         if self._retry_at is not None:
             if now >= self._retry_at:
                 self._announce(now, out)
-        elif self.joined and self._announced is not None and self._announced != self._offer:
+        elif self.joined and self._announced is not None and self._has_other_offer():
             before, wanted = self._announced, self._offer
             only_load = before.capabilities == wanted.capabilities and before.processes == wanted.processes
             if not only_load or now >= self._announced_at + _LOAD_EVERY:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from garrick.engine import directory as d
 from garrick.engine import follower as f
 from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict
+from garrick.engine.membership import Delta
 from garrick.engine.memory import CAPS, STEP, MemoryCarrier, MemoryNetwork, nobody
 from garrick.engine.reachability import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from garrick.engine.membership import Delta
 
 __all__ = ["MemoryEngine"]
 
@@ -120,6 +120,8 @@ class MemoryEngine:
     def _feed(self, event: f.Event) -> None:
         follower, carrier = self.follower, self.carrier
         if follower is None:
+            return
+        if type(event) is Delta and not event.changes and follower.is_needless(event):
             return
         for effect in follower.handle(event, self._now()):
             match effect:

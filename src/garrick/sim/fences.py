@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 COLLECT_STEPS: Final = 1009
 """Steps between two runs of the garbage collector over what is young."""
+BURIED: Final = 100
+"""Systems that end between two runs of it over everything."""
 
 _NOT_THERE: Final = object()
 _lock = threading.Lock()
@@ -252,4 +254,4 @@ def fenced(crew: Crew) -> Iterator[None]:
                 _restore()
 
 
-__all__ = ["COLLECT_STEPS", "HandThread", "fenced", "inside", "place", "refusal"]
+__all__ = ["BURIED", "COLLECT_STEPS", "HandThread", "fenced", "inside", "place", "refusal"]

@@ -29,7 +29,7 @@ from garrick.buggify import set_decider
 from garrick.errors import InvalidArgument, SimFailure
 from garrick.runtime.ask import Slot
 from garrick.runtime.once import Once
-from garrick.sim.fences import COLLECT_STEPS, HandThread, fenced
+from garrick.sim.fences import BURIED, COLLECT_STEPS, HandThread, fenced
 from garrick.sim.kernel import Due, Idle, Kernel
 from garrick.sim.rng import SeededRandom
 
@@ -150,6 +150,8 @@ class Crew:
         self.breaks: Breaks | None = None
         self._fences = fences
         self._collect_at = COLLECT_STEPS
+        self.buried = 0
+        """Systems that have ended since all garbage was collected."""
         self.closed = False
         self.decide: Callable[[str], bool] | None = None
         """What `garrick.buggify` says while the world runs."""
@@ -326,7 +328,12 @@ class Crew:
 
     def _collect(self) -> None:
         self._collect_at = self.kernel.steps + COLLECT_STEPS
-        if self._fences:
+        if not self._fences:
+            return
+        if self.buried > BURIED:  # what a dead system was made of is too old to be found otherwise
+            self.buried = 0
+            gc.collect()
+        else:
             gc.collect(1)
 
     def _free_root(self, failure: BaseException | None = None) -> None:

@@ -36,6 +36,8 @@ SLOTS = 1_000_000
 SWIZZLED = 5
 """Systems that are clogged one by one."""
 SKEW_ONLY = "clock_skew"
+RACKS = frozenset({"rack_power", "rack_cut"})
+"""What hits the systems with one value of the capability ``rack``."""
 
 
 class Nemesis:
@@ -60,6 +62,7 @@ class Nemesis:
             "cut_off": self._cut_off,
             "clock_jump": self._clock_jump,
             "rack_power": self._rack_power,
+            "rack_cut": self._rack_cut,
             "partition": self._partition,
             "swizzle": self._swizzle,
             "engine": self._engine,
@@ -103,7 +106,7 @@ class Nemesis:
     def _targets(self, kind: str) -> list[str]:
         if kind in {"partition", "swizzle", "engine", "directory"}:
             return [""]
-        if kind == "rack_power":
+        if kind in RACKS:
             racks = {
                 str(node.capabilities["rack"]) for node in self._world._nodes.values() if "rack" in node.capabilities
             }
@@ -114,7 +117,7 @@ class Nemesis:
         return [name for name in self._world.up if name not in self._spare]
 
     def _hit(self, kind: str, action: Callable[[str, int, int], None], target: str, slot: int, lasts: int) -> None:
-        if not self._over and (target == "" or kind == "rack_power" or target in self._world._nodes):
+        if not self._over and (target == "" or kind in RACKS or target in self._world._nodes):
             self.hits[kind] = self.hits.get(kind, 0) + 1
             action(target, slot, lasts)
 
@@ -156,15 +159,23 @@ class Nemesis:
 
     # --- many ------------------------------------------------------------------------------------------------------------------
 
-    def _rack_power(self, rack: str, slot: int, lasts: int) -> None:
-        hit = [
+    def _in_rack(self, rack: str) -> list[str]:
+        return [
             name
             for name, node in self._world._nodes.items()
             if str(node.capabilities.get("rack")) == rack and name not in self._spare
         ]
-        for name in hit:
+
+    def _rack_power(self, rack: str, slot: int, lasts: int) -> None:
+        for name in self._in_rack(rack):
             self._world.crash(name, silent=True)
             self._after(lasts, partial(self._revive, name, slot))
+
+    def _rack_cut(self, rack: str, slot: int, lasts: int) -> None:
+        net, inside = self._world.net, self._in_rack(rack)
+        outside = self._world._nodes.keys() - set(inside)
+        reset = self._choices.chance("nemesis.reset", ("rack", rack, slot), 500_000)
+        self._after(lasts, partial(net.heal, net.partition(sorted(outside), inside, reset=reset)))
 
     def _partition(self, _target: str, slot: int, lasts: int) -> None:
         net, choose = self._world.net, self._choices.choose

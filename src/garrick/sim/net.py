@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from garrick.errors import InvalidArgument
+from garrick.sim.fan import SINGLY, Fan, allows
 from garrick.sim.kernel import Due
 from garrick.sim.units import Duration, Span, bytes_per_second, nanoseconds, per_million, span
 
@@ -116,6 +117,19 @@ class Way:
     def in_flight(self) -> int:
         """Frames that were sent and have not arrived."""
         return len(self._order) + len(self._held or ())
+
+    def joins_fan(self) -> bool:
+        """Whether what sets out now may travel together with what goes to others: nothing is special about this way."""
+        return self.conditions is None and self._held is None and not self._order
+
+    @property
+    def last(self) -> int:
+        """Nothing that sets out from now on arrives before this instant."""
+        return self._last
+
+    def arrives(self, due: int) -> None:
+        """Something arrives then that does not take this way, and that nothing on it may overtake."""
+        self._last = max(self._last, due + 1)
 
     @property
     def is_calm(self) -> bool:
@@ -232,6 +246,7 @@ class Net:
         self._engine: Engine | None = None
         self._first = ""
         self._returns = 0
+        self._fan = Fan(self)
 
     @property
     def now_ns(self) -> int:
@@ -390,9 +405,18 @@ class Net:
 
     def lost_in_a_cut(self, way: Way, flight: Flight) -> bool:
         """Whether a frame that has got so far ends in a cut that landed meanwhile."""
-        if flight.cut == self.cuts or not self.is_cut(way.source, way.target):
+        return self.is_lost_in_a_cut(way, flight.cut, (way.source, way.target, flight.number))
+
+    def is_lost_in_a_cut(self, way: Way, cut: int, key: tuple[str | int, ...]) -> bool:
+        """The same for what set out when there had been ``cut`` cuts, with the key of its choice."""
+        if cut == self.cuts or not self.is_cut(way.source, way.target):
             return False
-        return self.choices.chance("net.in flight", (way.source, way.target, flight.number), PASSES)
+        return self.choices.chance("net.in flight", key, PASSES)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether any cut lasts."""
+        return bool(self._cuts)
 
     # --- `garrick.engine.memory.Ways` --------------------------------------------------------------------------------------
 
@@ -405,7 +429,9 @@ class Net:
         self.way(source or ENGINE, target or ENGINE).send(b"", lambda _: arrive(), loses=bool(target))
 
     def tell_all(self, targets: Sequence[str], arrive: Callable[[str], None]) -> None:
-        """See Ways."""
+        """See Ways. What goes to many takes few events, see `garrick.sim.fan`."""
+        if len(targets) > SINGLY and allows(self.everywhere):
+            targets = self._fan.send(targets, arrive)
         if self.everywhere is CALM and not self._cuts:
             ways = self._ways
             slow = {name for name in targets if (ENGINE, name) in ways and not ways[ENGINE, name].is_calm}

@@ -7,7 +7,7 @@ Owns the systems, the convention between them, and their end. A program drives i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from garrick.errors import SystemExists
@@ -113,11 +113,23 @@ class World(SystemFaults, Watching):
         return system
 
     def systems(
-        self, count: int, prefix: str = "s", capabilities: Mapping[str, Any] | None = None
+        self,
+        count: int,
+        prefix: str = "s",
+        capabilities: Mapping[str, Any] | Callable[[int], Mapping[str, Any]] | None = None,
     ) -> list[ActorSystem]:
-        """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then."""
+        """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then.
+
+        Args:
+            count: how many.
+            prefix: of their names.
+            capabilities: of each of them; a function gets its number, from 1.
+        """
         names = [f"{prefix}{number}" for number in range(1, count + 1)]
-        systems = [self._begin(name, capabilities or {}) for name in names]
+        systems = [
+            self._begin(name, capabilities(number) if callable(capabilities) else capabilities or {})
+            for number, name in enumerate(names, 1)
+        ]
         self._await(names)
         self.run(VIEW_SECONDS + VIEW_SECONDS_EACH * count)
         return systems
@@ -210,8 +222,9 @@ class World(SystemFaults, Watching):
             buggify: Garrick's own code takes rarer ways here and there (`garrick.buggify`).
             rates: how often, such as ``"1/10min"``, or ``"1/5min:2s..20s"`` with how long it lasts. To each system: ``kill_system``,
                 ``pause``, ``slow``, ``cut_off``, ``clock_jump``; to each rack (all systems with one value of the capability ``rack``):
-                ``rack_power``; to the whole: ``partition``, ``swizzle`` (some systems are cut off one by one and come back in another
-                order), ``engine`` (an outage), ``directory`` (an outage after which the directory knows nobody).
+                ``rack_power``, ``rack_cut`` (cut off from the others); to the whole: ``partition``, ``swizzle`` (some systems are cut
+                off one by one and come back in another order), ``engine`` (an outage), ``directory`` (an outage after which the
+                directory knows nobody).
 
         Raises:
             InvalidArgument: something is not understood.
@@ -325,6 +338,7 @@ class World(SystemFaults, Watching):
     def _bury(self, node: SimNode) -> None:
         """See SystemFaults."""
         self._systems.pop(node.name, None)
+        self._crew.buried += 1
         if node.loop is not None:
             self._dead.append(node)
         else:
