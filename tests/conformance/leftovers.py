@@ -58,12 +58,22 @@ class Belongings:
         ]
 
 
-def gone(before: Belongings, look: Callable[[], Belongings] = Belongings.now) -> list[str]:
-    """Wait until nothing is there that was not there ``before``; what still is after `WAIT` seconds."""
+def gone(before: Belongings, look: Callable[[], Belongings] = Belongings.now, *, pool: str | None = None) -> list[str]:
+    """Wait until nothing is there that was not there ``before``; what still is after `WAIT` seconds.
+
+    Args:
+        before: what there was.
+        look: says what there is.
+        pool: name of the pool of a system that lives on; it may keep more idle threads than before.
+    """
     deadline = time.monotonic() + WAIT
-    while (left := look().added_since(before)) and time.monotonic() < deadline:
+    while (left := _added(before, look(), pool)) and time.monotonic() < deadline:
         time.sleep(0.005)  # nothing to wait on: these things are gone when they are gone
     return left
+
+
+def _added(before: Belongings, now: Belongings, pool: str | None) -> list[str]:
+    return [line for line in now.added_since(before) if pool is None or line != f"thread {pool}"]
 
 
 def _processes() -> frozenset[int]:

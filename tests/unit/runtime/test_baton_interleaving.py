@@ -278,6 +278,8 @@ class Theatre:
             Event=lambda: conductor_module.Event(conductor) if conductor.mine() else threading.Event(),
             Thread=lambda **_: SimpleNamespace(start=lambda: None, join=lambda _: None),
             get_ident=threading.get_ident,
+            main_thread=threading.main_thread,
+            TIMEOUT_MAX=threading.TIMEOUT_MAX,
         )
         baton_module.time = SimpleNamespace(  # type: ignore[assignment, attr-defined]
             sleep=conductor.nap, monotonic=lambda: float(next(ticks)) if self.learn else 0.0
