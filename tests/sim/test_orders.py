@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from garrick import Actor, Address, InvalidArgument, on
+from garrick.node.local import InProcessAdmin
 from garrick.sim.choices import Choices
 from garrick.sim.kernel import Due
+from garrick.sim.membership import WorldMembership
 from garrick.sim.order import Line, OpenKernel, Policy
 from garrick.sim.policies import FIFO, Fifo, Overtaking, Pct, Starving, Uniform, chosen, policy_of
 from garrick.sim.world import World
@@ -242,3 +244,27 @@ def test_a_recording_world_keeps_the_tape_too() -> None:
     world.close()
     assert world.choices.tape == []
     assert World(3, choices=Choices(3)).choices.tape is None
+
+
+def test_a_system_takes_part_only_when_its_own_process_has_joined_its_admin(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[object] = []
+    early: list[str] = []
+
+    def join(admin: InProcessAdmin, argument: None) -> None:
+        real_join(admin, argument)
+        joined.append(admin)
+
+    def start(membership: WorldMembership) -> Any:
+        if membership._node.admin not in joined:
+            early.append(membership._node.name)
+        return real_start(membership)
+
+    real_join, real_start = InProcessAdmin._join, WorldMembership._start
+    monkeypatch.setattr(InProcessAdmin, "_join", join)
+    monkeypatch.setattr(WorldMembership, "_start", start)
+    for seed in range(10):
+        with World(seed, "random") as world:
+            systems = world.systems(3)
+            world.run(1)
+            assert [len(system._runtime.view.systems) for system in systems] == [3, 3, 3]
+    assert early == []

@@ -72,7 +72,10 @@ class WorldMembership:
         self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
 
     def join(self) -> None:
-        """Begin to take part."""
+        """Begin to take part, as soon as the process of the system has joined its admin: events may come in any order."""
+        self._node.admin.up.on_done(self._join)
+
+    def _join(self) -> None:
         if self.loop.dead:
             return  # the power was cut before it began
         task = self._joining = self.loop.create_task(self._start())

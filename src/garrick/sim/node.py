@@ -83,6 +83,16 @@ class SimAdmin(InProcessAdmin):
 
     membership: Membership | None = None
 
+    def attach(self, runtime: Runtime) -> None:
+        """See InProcessAdmin."""
+        self.up = Once()
+        """The process of the system has joined its admin."""
+        super().attach(runtime)
+
+    def _join(self, _argument: None) -> None:
+        super()._join(None)
+        self.up.finish()
+
     def _apply(self, effects: list[Effect]) -> None:
         super()._apply(effects)
         if self.membership is not None:

@@ -160,7 +160,7 @@ class World(SystemFaults, Watching):
         node = self._new(name, capabilities)
         membership = WorldMembership(node, self._convention)
         node.membership = node.admin.membership = membership
-        self._kernel.put(Due(membership.join))  # behind the step by which its process joins its admin
+        self._kernel.put(Due(membership.join))
         system = self._systems[name] = ActorSystem.__new__(ActorSystem)
         system._adopt(node)
         return system
