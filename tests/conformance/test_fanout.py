@@ -25,13 +25,13 @@ def mixed(system: ActorSystem) -> tuple[Address[Any], ...]:
         system.spawn(Numbered, 2, 0.0, "fail"),
         dead,
         system.spawn(Numbered, 4, 0.0, "silent"),
-        system.spawn(Numbered, 5, 0.05),
+        system.spawn(Numbered, 5, 0.25),
     )
 
 
 def test_the_program_gets_an_outcome_for_each_in_order(system: ActorSystem) -> None:
     targets = mixed(system)
-    assert kinds(system.ask_all(targets, Which(), timeout=0.4)) == EXPECTED
+    assert kinds(system.ask_all(targets, Which(), timeout=0.8)) == EXPECTED
     assert system.ask_all([], Which()) == []
     assert system.ask_all([targets[1]] * 3, Which()) == [1, 1, 1]
     with pytest.raises(NotAnAddress):
@@ -40,7 +40,7 @@ def test_the_program_gets_an_outcome_for_each_in_order(system: ActorSystem) -> N
 
 def test_the_program_gets_outcomes_as_they_come(system: ActorSystem) -> None:
     targets = mixed(system)
-    found = list(system.ask_each(targets, Which(), timeout=0.4))
+    found = list(system.ask_each(targets, Which(), timeout=0.8))
     assert sorted(target for target, _ in found) == sorted(targets)
     by_target = dict(found)
     assert kinds([by_target[target] for target in targets]) == EXPECTED
@@ -50,14 +50,14 @@ def test_the_program_gets_outcomes_as_they_come(system: ActorSystem) -> None:
 @pytest.mark.parametrize("how", ["result", "await"])
 def test_an_actor_gets_an_outcome_for_each_in_order(system: ActorSystem, how: str) -> None:
     gatherer = system.spawn(Gatherer)
-    assert kinds(system.ask(gatherer, AskAll(mixed(system), Which(), how, 0.4))) == EXPECTED
+    assert kinds(system.ask(gatherer, AskAll(mixed(system), Which(), how, 0.8))) == EXPECTED
 
 
 @pytest.mark.parametrize("how", ["each", "async each"])
 def test_an_actor_gets_outcomes_as_they_come_and_may_leave_early(system: ActorSystem, how: str) -> None:
     gatherer = system.spawn(Gatherer)
     targets = mixed(system)
-    by_target = dict(system.ask(gatherer, AskAll(targets, Which(), how, 0.4)))
+    by_target = dict(system.ask(gatherer, AskAll(targets, Which(), how, 0.8)))
     assert kinds([by_target[target] for target in targets]) == EXPECTED
     slow = [system.spawn(Numbered, number, 30.0) for number in range(3)]
     quick = system.spawn(Numbered, 7)
