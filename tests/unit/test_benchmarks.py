@@ -194,7 +194,7 @@ def test_recording_needs_everything(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_is_recorded_on_a_busy_machine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(program.report, "place_for", lambda *_: True)  # whatever Python runs the tests
+    monkeypatch.setattr("benchmarks.report.place_for", lambda *_: True)  # whatever Python runs the tests
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 1000.0, 1000.0))
     monkeypatch.setattr(program, "hold", lambda *_: pytest.fail("it was measured"))
     assert program.main(["--record"]) == 1
