@@ -113,7 +113,7 @@ class Kernel:
 
     def step(self) -> bool:
         """Let one event happen; False when there is none, now or later."""
-        if not self._ready:
+        if not self.ready:
             if not self._advance():
                 return False
         elif self._in_instant > BUSY:

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from typing import Protocol, runtime_checkable
 
 from garrick.sim.choices import Choices, Label
-from garrick.sim.kernel import BUSY, STEP, Channel, Due, Kernel
+from garrick.sim.kernel import Channel, Kernel
 
 PICK = "pick"
 """The kind of choices of the order; their key is ``(sender, receiver, number)``."""
@@ -172,21 +172,6 @@ class OpenKernel(Kernel):
         if line.events:
             self._offer(line)
         return channel
-
-    def step(self) -> bool:
-        """See Kernel."""
-        if not self._heads:
-            if not self._advance():
-                return False
-        elif self._in_instant > BUSY:
-            self.clock.ns += STEP
-            self._make_ready()
-        self.steps += 1
-        self._in_instant += 1
-        channel = self.pick()
-        self.cause = channel.cause if isinstance(channel, Due) else 0
-        channel.step()
-        return True
 
     def _note(self, taken: Line) -> None:
         lines = self._open
