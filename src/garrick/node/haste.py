@@ -2,8 +2,7 @@
 
 Owns that decision. Must not know descriptors or messages. To wake a core that has gone to sleep takes the machine 20 to 60 us, several
 times as long as all the rest of a message's way between two processes. Who plays ping-pong pays that for every message; who waits awake
-does not (measured on a quiet machine: four times as many messages). But waiting awake costs a core, so it is done only where it has just
-been worth it:
+does not; docs/explanation/performance.md has figures. But waiting awake costs a core, so it is done only where it has just been worth it:
 
 * An idle process never does it: one wait longer than `AWAKE` says that nothing is near, and `RUN` short ones in a row are needed before
   the next try. So at most `AWAKE` seconds are spent in vain per pause.
