@@ -183,7 +183,11 @@ def remove_if_dead(path: Path) -> bool:
     try:
         lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return not path.is_dir()  # being made just now, or removed
+        # Removed; or being made just now, whose maker notices and begins anew; or its remover was killed after the lock and before
+        # the directory.
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        return not path.is_dir()
     try:
         if not _lock(lock):
             return False
