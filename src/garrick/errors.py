@@ -6,7 +6,7 @@ exactly it; everything else is a message text. Each class carries a stable ``cod
 unchanged. Whoever raises gives a hint, or the class has a usual one. All errors survive pickling, because they cross processes.
 
 Code ranges: 1xxx messages and asks, 2xxx actors and placement, 3xxx systems and processes, 4xxx conventions and the engine,
-5xxx the program's own mistakes, 6xxx simulation.
+5xxx the program's own mistakes, 6xxx simulation, 7xxx sources.
 """
 
 from __future__ import annotations
@@ -21,6 +21,29 @@ REPORTS: Final[Mapping[str, str]] = {
     "GAR-3101": "file-descriptor limit",
 }
 """Codes of what is only told in the log, and never raised."""
+
+REFUSALS: Final[Mapping[str, str]] = {
+    "GAR-7101": "not a bundle",
+    "GAR-7102": "bundle too large",
+    "GAR-7103": "bundle not signed",
+    "GAR-7104": "bundle signed by unknown keys",
+    "GAR-7105": "signature of bundle wrong",
+    "GAR-7106": "bundle lacks signatures",
+    "GAR-7107": "key not for this bundle",
+    "GAR-7108": "key out of its time",
+    "GAR-7109": "key revoked",
+    "GAR-7110": "signature of bundle expired",
+    "GAR-7111": "bundle older than one seen",
+    "GAR-7112": "manifest not canonical",
+    "GAR-7113": "manifest wrong",
+    "GAR-7114": "unsafe path in bundle",
+    "GAR-7115": "archive of bundle damaged",
+    "GAR-7116": "bundle has other files",
+    "GAR-7117": "file of bundle twice",
+    "GAR-7118": "file of bundle changed",
+    "GAR-7119": "stray bytes in bundle",
+}
+"""Codes of `BundleRefused`: every reason has its own."""
 
 
 class GarrickError(Exception):
@@ -414,3 +437,39 @@ class Diverged(GarrickError, RuntimeError):
 
     code = "GAR-6003"
     usual_hint = "something outside of the world decides: garrick explain GAR-6003"
+
+
+# --- 7xxx: sources ---------------------------------------------------------------------------------------------------
+
+
+class SourceError(GarrickError):
+    """Something is wrong with a bundle, a key or a loaded source. Never raised itself."""
+
+    code = "GAR-7000"
+    usual_hint = "`garrick source show` tells what a bundle is and who signed it"
+
+
+class BuildFailed(SourceError):
+    """No bundle can be made of these files."""
+
+    code = "GAR-7001"
+    usual_hint = "a bundle holds packages and modules as they lie in a folder of sys.path"
+
+
+class BadKey(SourceError):
+    """A key is missing, damaged, or readable by others."""
+
+    code = "GAR-7002"
+    usual_hint = "`garrick key show` lists the keys; `garrick key new` makes one"
+
+
+class BundleRefused(SourceError):
+    """A bundle is not what it should be, or nobody that is trusted here stands for it. ``code`` says why (see `REFUSALS`)."""
+
+    code = "GAR-7100"
+    usual_hint = "get the bundle again from where it was signed; nothing of this one was used"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        if code is not None:
+            self.code = code
+        super().__init__(message, hint=hint)

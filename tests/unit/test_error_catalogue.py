@@ -49,7 +49,7 @@ def test_all_errors_of_the_library_are_in_the_catalogue() -> None:
 
 
 def test_each_code_belongs_to_one_class_or_report() -> None:
-    codes = Counter([cls.__dict__.get("code") for cls in CLASSES] + list(garrick.errors.REPORTS))
+    codes = Counter([cls.__dict__.get("code") for cls in CLASSES] + [*garrick.errors.REPORTS, *garrick.errors.REFUSALS])
     assert {code: count for code, count in codes.items() if count > 1} == {}, (
         "a code is used twice, or a class has none"
     )
@@ -57,7 +57,7 @@ def test_each_code_belongs_to_one_class_or_report() -> None:
 
 
 def test_each_class_and_report_has_a_page_and_each_page_one_of_them() -> None:
-    named = {cls.code: cls.__name__ for cls in CLASSES} | dict(garrick.errors.REPORTS)
+    named = {cls.code: cls.__name__ for cls in CLASSES} | dict(garrick.errors.REPORTS) | dict(garrick.errors.REFUSALS)
     assert {code: title(text) for code, text in PAGES.items()} == named
 
 

@@ -41,6 +41,11 @@ SANS_IO = (
     "engine/feedcodec.py",
     "engine/follower.py",
     "engine/membership.py",
+    "sources/manifest.py",
+    "sources/container.py",
+    "sources/trust.py",
+    "sources/verify.py",
+    "sources/difference.py",
 )
 """Packages and modules, as paths below ``src/garrick``. ``node/admin`` may become a package: both are looked for."""
 
