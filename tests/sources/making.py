@@ -24,7 +24,7 @@ APP = {
 
 def _pythons() -> dict[str, str]:
     """This Python, and the other supported ones that are installed here, by their versions."""
-    found = {}
+    found: dict[str, str] = {}
     for version in ("3.11", "3.12", "3.13"):
         places = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
         real = [str(place) for place in places if place and "shims" not in str(place)]
