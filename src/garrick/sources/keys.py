@@ -56,14 +56,11 @@ def public_from(text: str) -> PublicKey:
     try:
         value = json.loads(text)
         key = PublicKey(value["name"], base64.b64decode(value["public"], validate=True))
-        good = value["garrick-key"] == 1 and len(key.public) == 32 and NAME.match(key.name)
+        if value["garrick-key"] == 1 and len(key.public) == 32 and NAME.match(key.name):
+            return key
     except (ValueError, TypeError, KeyError, binascii.Error, RecursionError):
-        good = False
-    if not good:
-        raise BadKey(
-            "this is no public key of Garrick", hint="it is the file NAME.pub that `garrick key new NAME` made"
-        )
-    return key
+        pass
+    raise BadKey("this is no public key of Garrick", hint="it is the file NAME.pub that `garrick key new NAME` made")
 
 
 def new() -> bytes:
