@@ -34,6 +34,7 @@ from garrick.mailbox import Bounded
 from garrick.messages import (
     CapabilityLost,
     ChildExited,
+    ChildMoved,
     DeadLetter,
     Lagged,
     Notice,
@@ -70,6 +71,7 @@ __all__ = [
     "Bounded",
     "CapabilityLost",
     "ChildExited",
+    "ChildMoved",
     "DeadLetter",
     "Escalate",
     "GarrickError",

@@ -126,6 +126,7 @@ class Actor:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        pending: bool = False,
         **kwargs: Any,
     ) -> Address[Any]:
         """Create a child and return its address at once; a failure to start arrives as `ChildExited`.
@@ -138,9 +139,11 @@ class Actor:
             supervision: what happens when a handler of the child raises.
             isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
             mailbox: `Bounded`, or None for one without a bound.
+            pending: whether it waits when no system has what it requires, until one has. Its address
+                changes when it gets its place (`ChildMoved`), unless that is here; what is sent to the first one still arrives.
         """
         return self._live().spawn(  # type: ignore[no-any-return]
-            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox
+            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending
         )
 
     @overload

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from garrick.errors import GarrickError
+from garrick.errors import AskTimeout, GarrickError
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
 from garrick.runtime.async_lane import AsyncLane
@@ -71,20 +71,26 @@ class AsyncActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        pending: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> Address[Any]:
         """See ActorSystem.spawn."""
         self.system._check()
         runtime = self.system._runtime
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
         slot = Slot(runtime, runtime.admin, timeout, None)
         address = runtime.spawn(spec, runtime.admin, notify=slot.address)
         slot.target = address
         if address._cell is None:
             slot.expose()
-        await self._wait(slot)
-        return address
+        try:
+            started = await self._wait(slot)
+        except AskTimeout:
+            if pending:  # nobody knows of it who could use it
+                runtime.route(address, Stop(), None, SIGNAL)
+            raise
+        return started.address if pending else address
 
     def send(self, target: Address[Any], message: Any) -> None:
         """See ActorSystem.send. It never waits: what does not fit on a full way is queued; see `offer`."""

@@ -31,7 +31,8 @@ class ChildExited(Notice):
 
     Attributes:
         child: the address, which from now on leads to dead letters.
-        reason: ``stopped``, ``failed``, ``worker lost``, ``system lost``, ``capability lost``, ``refused``.
+        reason: ``stopped``, ``failed``, ``worker lost``, ``system lost``, ``capability lost``, ``system left``,
+            ``refused``.
         detail: one sentence for a person, e.g. the exception.
         error: the exception of a failed child, when it can be pickled.
         name: the name given at spawn, if any.
@@ -41,6 +42,25 @@ class ChildExited(Notice):
     reason: str
     detail: str = ""
     error: BaseException | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class ChildMoved(Notice):
+    """A child goes on at another address: it was made again elsewhere (``Restart(relocate=True)``), or has got its first place.
+
+    Attributes:
+        child: the former address. What is sent there still arrives if it was that of a child that waited for a place.
+        address: the new one; that of a child that waits (``detail`` says for what) changes once more.
+        reason: ``capability lost``, ``system lost``, ``system left``, ``worker lost``, ``refused`` or ``placed``.
+        detail: one sentence for a person.
+        name: the name given at spawn, if any.
+    """
+
+    child: Address[Any]
+    address: Address[Any]
+    reason: str
+    detail: str = ""
     name: str | None = None
 
 

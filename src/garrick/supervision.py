@@ -65,6 +65,9 @@ class Restart:
             empty mailbox, a new instance. That may happen ``max`` times ``within`` seconds too, counted by itself.
         all_for_one: restart the whole group: all children of the same parent that have this too. The limit then counts for
             the group.
+        relocate: whether the actor, a child, is also made again on another system when its own can no longer run it: it lost a
+            capability, left, or is lost. It has a new address there, of which its parent is told (`ChildMoved`). That may happen
+            ``max`` times ``within`` seconds too, counted by itself, from the second time on after ``backoff``.
 
     Raises:
         InvalidArgument: a negative ``max`` or ``within``, or what is no `Backoff`.
@@ -75,6 +78,7 @@ class Restart:
     backoff: Backoff | None = field(default_factory=Backoff)
     on_loss: bool = False
     all_for_one: bool = False
+    relocate: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.max, bool) or not isinstance(self.max, int) or self.max < 0:
@@ -168,6 +172,17 @@ def outliving(supervision: Supervision | None) -> Restart | None:
     policies = supervision.values() if isinstance(supervision, Mapping) else (supervision,)
     for policy in policies:
         if isinstance(policy, Restart) and policy.on_loss:
+            return policy
+    return None
+
+
+def relocatable(supervision: Any) -> Restart | None:
+    """The policy by which an actor moves to another system, if it does."""
+    if supervision is None:
+        return None
+    policies = supervision.values() if isinstance(supervision, Mapping) else (supervision,)
+    for policy in policies:
+        if isinstance(policy, Restart) and policy.relocate:
             return policy
     return None
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from garrick.errors import GarrickError, InvalidArgument, SystemStopped
+from garrick.errors import AskTimeout, GarrickError, InvalidArgument, SystemStopped
 from garrick.inbox import Inbox
 from garrick.messages import Request
 from garrick.observe import logsetup
@@ -136,6 +136,7 @@ class ActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        pending: bool = False,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
@@ -150,6 +151,7 @@ class ActorSystem:
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
             mailbox: `Bounded`, or None for one without a bound.
+            pending: whether to wait, up to ``timeout``, for a system that has what it requires, if none has it now.
             wait: whether to wait until it runs, and to raise when it can't start.
             timeout: seconds to wait.
 
@@ -161,14 +163,21 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
         if slot is not None:
             slot.target = address
             if address._cell is None:
                 slot.expose()
-            slot.wait()
+            try:
+                started = slot.wait()
+            except AskTimeout:
+                if pending:  # nobody knows of it who could use it
+                    self._runtime.route(address, Stop(), None, SIGNAL)
+                raise
+            if pending:
+                return started.address  # type: ignore[no-any-return]
         return address
 
     def send(self, target: Address[Any], message: Any) -> None:

@@ -18,6 +18,7 @@ from garrick import (
     Backoff,
     Bounded,
     ChildExited,
+    ChildMoved,
     Escalate,
     GarrickError,
     Inbox,
@@ -83,6 +84,12 @@ class Account(Actor):
         assert_type(notice.child, Address[Any])
         assert_type(notice.reason, str)
         assert_type(notice.error, BaseException | None)
+
+    @on
+    def moved(self, notice: ChildMoved) -> None:
+        assert_type(notice.child, Address[Any])
+        assert_type(notice.address, Address[Any])
+        assert_type(self.spawn(Actor, supervision=Restart(relocate=True), pending=True), Address[Any])
 
     def facts(self) -> None:
         assert_type(self.address, Address[Any])

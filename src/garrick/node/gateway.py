@@ -339,7 +339,7 @@ class Gateway:
         """Whom actors may be spawned on now."""
         machine = self._house.machine
         systems = {} if self._shut_out else infos_of(self._table, keep=machine.pulled)
-        if machine.pulled:
+        if machine.pulled and not machine.awaited:
             machine.members_are(systems, 0.0)
         else:
             self._house.apply(machine.members_are(systems, self._now()))

@@ -71,6 +71,8 @@ _ENDS = {
     "worker lost": "its process was lost",
     "system lost": "its system was lost",
     "capability lost": "its system lost a capability that it requires",
+    "system left": "its system ended, and it was made again elsewhere",
+    "moved": "it got its place elsewhere, under another address",
     "parent lost": "its parent was lost",
     "source retired": "the source of its class was retired",
 }

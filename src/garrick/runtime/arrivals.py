@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import COUNTER_BITS, Address
+from garrick.errors import NoCapableSystem
 from garrick.runtime import lifecycle
 from garrick.runtime.cell import Cell
 from garrick.runtime.mailbox import admit
@@ -78,7 +79,8 @@ class Arrivals:
         self._seen[creator] = max(counter, self._seen.get(creator, 0))
         cell = Cell(runtime, target, spawn.spec, spawn.parent)
         cell.notify = spawn.notify
-        held = self.held.pop(serial, None)
+        held: list[tuple[Address[Any], int, Any, Address[Any] | None]] = [(target, *item) for item in spawn.held]
+        held += self.held.pop(serial, ())
         if held:
             # Into its queue before anybody can find the cell: later messages must come behind these.
             cell.queue = deque(
@@ -89,6 +91,9 @@ class Arrivals:
         if cell.mailbox is None:
             target._cell = cell
         runtime.cells[serial] = cell
+        if runtime.ending:
+            error = NoCapableSystem(f"system {runtime.system.partition('@')[0]!r} is ending")
+            return runtime.refuse((cell, error))
         return lifecycle.start(cell)
 
     def _lost_reason(self, target: Address[Any]) -> str:
@@ -110,6 +115,8 @@ class Arrivals:
     def _no_such_actor(
         self, target: Address[Any], kind: int, message: Any, sender: Address[Any] | None, reason: str
     ) -> None:
+        if self.runtime.relocations.forward(target, kind, message, sender):
+            return
         if kind == SIGNAL:
             lifecycle.signal_to_nobody(self.runtime, target, message, reason)
         else:

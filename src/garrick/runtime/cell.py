@@ -184,9 +184,10 @@ class Cell:
         supervision: Any,
         isolation: str,
         mailbox: Any,
+        pending: bool = False,
     ) -> Address[Any]:
         """See `garrick.actor.Actor.spawn`."""
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
         if self.children is None:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)

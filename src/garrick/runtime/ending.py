@@ -20,7 +20,7 @@ from garrick.runtime.failures import signals_in
 from garrick.runtime.keeping import forget
 from garrick.runtime.reports import class_name, describe, sendable
 from garrick.runtime.signals import Lookup, NameReleased, Stop, Told, Unwatch
-from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
+from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
 if TYPE_CHECKING:
     from garrick.runtime.runtime import Runtime
@@ -42,7 +42,7 @@ class _Grave:
 
     def append(self, item: Any) -> None:
         cell = self.cell
-        if item[0] is cell:
+        if item[0] is cell and not cell.runtime.relocations.forward(cell.address, MESSAGE, item[1], item[2]):
             cell.runtime.undeliverable(cell.address, item[1], item[2], self.reason)
 
     def __len__(self) -> int:

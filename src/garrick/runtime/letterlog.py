@@ -27,6 +27,12 @@ ADVICE: Final = {
     "failed": ("it had ended after a failure", "the log tells of the failure; watch it, to hear of its end"),
     "refused": ("it could not be started", "its parent is told why by ChildExited"),
     "capability lost": ("its system lost what it requires", "spawn it again where its requirements hold"),
+    "moved": ("it is elsewhere now", "send to the address that its parent was told by ChildMoved"),
+    "system left": ("its system has ended", "it is made again elsewhere; its parent is told where by ChildMoved"),
+    "unpicklable": (
+        "it waited for an actor that was made elsewhere, and can't travel",
+        "send only what can be pickled",
+    ),
     "unhandled": ("its class has no handler for this type", "write an @on handler for it"),
     "worker lost": ("its process was lost", "give it Restart(on_loss=True), or watch it and spawn it again"),
     "system lost": ("its host was lost", "watch it, and spawn it again elsewhere"),

@@ -51,7 +51,7 @@ from garrick.runtime.signals import (
     Watch,
 )
 from garrick.runtime.stash import LOOK, NOTICE
-from garrick.supervision import checked
+from garrick.supervision import checked, relocatable
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ def check_spec(spec: Spec, *, top_level: bool = False) -> None:
         raise BadActorClass(f"{cls!r} is no subclass of garrick.Actor")
     if spec.name is not None and not (isinstance(spec.name, str) and spec.name):
         raise InvalidArgument(f"name={spec.name!r} is no name", hint="a text that is not empty, or None")
+    if top_level and relocatable(spec.supervision):
+        raise InvalidArgument(
+            "a top-level actor can't be told where it is made again, and so can't move",
+            hint="spawn it from a parent of your own, which stays",
+        )
     spec.supervision = checked(spec.supervision, top_level=top_level)
     if spec.isolation not in ("shared", "thread", "process"):
         raise InvalidArgument(
@@ -203,7 +208,8 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
 
 def _stop(runtime: Runtime, cell: Cell, signal: Stop) -> bool:
     if cell.state == ENDED:
-        signal_to_nobody(runtime, cell.address, signal, "stopped")
+        if not runtime.relocations.forward(cell.address, SIGNAL, signal, None):
+            signal_to_nobody(runtime, cell.address, signal, "stopped")
         return False
     if signal.notify is not None:
         cell.stop_notify = [*(cell.stop_notify or ()), signal.notify]
@@ -247,6 +253,11 @@ def _tell(runtime: Runtime, cell: Cell, notice: Notice) -> bool:
         if cell.children is None or notice.child not in cell.children:
             return False  # told before (a loss and an end may both report it)
         del cell.children[notice.child]
+        if notice.child in cell.runtime.relocations.movable:
+            told = runtime.relocations.exited(cell, notice)
+            if told is None:
+                return False
+            notice = told
         if cell.state == STOPPING:
             return ending.children_ended(runtime, cell) if not cell.children else False
     elif isinstance(notice, Terminated):

@@ -25,10 +25,12 @@ from garrick.runtime.signals import (
     Stop,
     SubscribeDeadLetters,
     SystemLost,
+    SystemsChanged,
     Told,
     View,
 )
 from garrick.runtime.status import status
+from garrick.supervision import relocatable
 from garrick.wire.envelope import REPLY, SIGNAL
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             {address for address, process in moved.items() if process},
         )
     elif isinstance(message, SystemLost):
-        _on_loss(runtime, lambda a: a.system == message.system, message.reason, message.detail)
+        _on_loss(runtime, lambda a: a.system == message.system, message.reason, message.detail, left=True)
     elif isinstance(message, SubscribeDeadLetters):
         if message.active:
             runtime.dead_letter_listeners[message.subscriber] = None
@@ -72,6 +74,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             _operate(runtime, message, sender)
     elif isinstance(message, Shutdown):
         shutdown(runtime, message.grace, sender)
+    elif isinstance(message, SystemsChanged):
+        runtime.relocations.systems_changed()
     elif isinstance(message, Told):
         pass  # an inbox of the program has ended
     else:
@@ -91,12 +95,13 @@ def _operate(runtime: Runtime, message: Inspect, sender: Address[Any]) -> None:
 
 def _on_view(runtime: Runtime, view: View) -> None:
     runtime.view = view
+    runtime.relocations.systems_changed()
     own = view.systems.get(runtime.system)
     if own is None or own.capabilities == runtime.capabilities:
         return
     runtime.capabilities = own.capabilities
     for cell in list(runtime.cells.values()):
-        if cell.actor is None:
+        if cell.actor is None or cell.state == STOPPING:
             continue
         lacking = missing(requirements_of(type(cell.actor), cell.spec.requires), own.capabilities)
         if lacking or not _can_run(cell, own.capabilities):
@@ -123,7 +128,13 @@ def relocate(runtime: Runtime, moved: Mapping[Address[Any], int]) -> None:
 
 
 def _on_loss(
-    runtime: Runtime, hit: Any, reason: str, detail: str, survivors: Collection[Address[Any]] = frozenset()
+    runtime: Runtime,
+    hit: Any,
+    reason: str,
+    detail: str,
+    survivors: Collection[Address[Any]] = frozenset(),
+    *,
+    left: bool = False,
 ) -> None:
     """Processes or a system are gone: everything here that hangs on them learns it.
 
@@ -138,7 +149,9 @@ def _on_loss(
                 if cell.state == STOPPING:
                     runtime.route(child, Stop(), cell.address, SIGNAL)
             elif hit(child):
-                exited = ChildExited(child, reason, detail, name=(cell.children or {}).get(child))
+                moves = left and reason == "stopped" and child in runtime.relocations.movable
+                how = "system left" if moves else reason
+                exited = ChildExited(child, how, detail, name=(cell.children or {}).get(child))
                 runtime.post(runtime.signal, (cell, Told(exited), None))
         for watched in tuple(cell.watching or ()):
             if watched in survivors:
@@ -156,6 +169,7 @@ def _on_loss(
         del runtime.dead_letter_listeners[listener]
     cancelling.askers_lost(runtime, hit)
     runtime.arrivals.give_up(hit, reason)
+    runtime.relocations.lost(hit, reason)
 
 
 def shutdown(runtime: Runtime, grace: float | None = None, requester: Address[Any] | None = None) -> None:
@@ -174,7 +188,8 @@ def shutdown(runtime: Runtime, grace: float | None = None, requester: Address[An
         if cell.parent.serial == 0 or (cell.parent.system, cell.parent.process) != here
     ]
     for cell in tops:
-        runtime.post(runtime.signal, (cell, Stop(reason="stopped"), None))
+        moves = cell.parent.system != runtime.system and relocatable(cell.spec.supervision) is not None
+        runtime.post(runtime.signal, (cell, Stop(reason="system left" if moves else "stopped"), None))
     if not runtime.cells and not runtime.leaving:
         runtime.on_shutdown()
     elif grace is not None:

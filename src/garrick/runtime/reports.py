@@ -50,6 +50,15 @@ def sendable(error: BaseException | None) -> BaseException | None:
     return error
 
 
+def can_travel(message: Any) -> bool:
+    """Whether a message can leave the process."""
+    try:
+        pickle.dumps(message)
+    except BaseException:  # user code, and we are on the lane
+        return False
+    return True
+
+
 def picklable(message: Any, cause: BaseException) -> Any:
     """A stand-in for an answer or notice that can't leave the process."""
     if isinstance(message, Told) and isinstance(message.notice, Poisoned):

@@ -20,7 +20,14 @@ from types import CoroutineType
 from typing import Any
 
 from garrick.address import COUNTER_BITS, Address, ReplyAddress, control
-from garrick.errors import GarrickError, InvalidArgument, NotAnAddress, SystemStopped, UnpicklableMessage
+from garrick.errors import (
+    GarrickError,
+    InvalidArgument,
+    NoCapableSystem,
+    NotAnAddress,
+    SystemStopped,
+    UnpicklableMessage,
+)
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
@@ -34,6 +41,7 @@ from garrick.runtime.history import History
 from garrick.runtime.lane import Lane, NobodysTenure
 from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, admit, swell
+from garrick.runtime.relocation import Relocations
 from garrick.runtime.signals import (
     Escalated,
     Found,
@@ -133,6 +141,7 @@ class Runtime(Lane):
         self._counter = itertools.count(1)
         self.spawn_lock = threading.Lock()
         self.arrivals = Arrivals(self)
+        self.relocations = Relocations(self)
         self.tombstones: OrderedDict[int, str] = OrderedDict()
         self.history = History()
         self.dead_letter_count: Counter[str] = Counter()
@@ -447,17 +456,27 @@ class Runtime(Lane):
         if not spec.plain:
             lifecycle.check_spec(spec, top_level=parent.serial == 0)
         refusal: GarrickError | None = None
+        address: Address[Any]
         try:
             if self.ending:
                 raise SystemStopped(f"the actor system {self.system} is ending")
             system, process = self.placement(spec.actor_class, spec.requires, self)
             if system != self.system or process != self.number or spec.isolation == "process":
-                return spawning.elsewhere(self, spec, parent, notify, children, system, process)
+                address = spawning.elsewhere(self, spec, parent, notify, children, system, process)
+                if children is not None and not spec.plain:
+                    self.relocations.note(address, spec)
+                return address
+        except NoCapableSystem as error:
+            if spec.pending:
+                return self.relocations.pend(spec, parent, notify, children, error)
+            refusal = error
         except GarrickError as error:
             refusal = error
-        address: Address[Any] = Address(self.system, self.number, self.next_serial())
+        address = Address(self.system, self.number, self.next_serial())
         if children is not None:
             children[address] = spec.name
+            if not spec.plain:
+                self.relocations.note(address, spec)
         cell = self.new_cell(address, spec, parent, notify)
         if refusal is None:
             self.post(lifecycle.start, cell)
@@ -502,6 +521,8 @@ class Runtime(Lane):
     def signal(self, argument: tuple[Cell, Signal, Address[Any] | None]) -> bool:
         """A signal for an actor of this process, in order with its messages; holder only."""
         cell, signal, _sender = argument
+        if isinstance(signal, Stop) and cell in self.relocations.waiting:
+            return self.relocations.stop(cell, signal)
         if cell.queue is None or cell.state in (STOPPING, ENDED) or lifecycle.at_once(cell, signal):
             return lifecycle.on_signal(self, cell, signal)
         self.enqueue(cell, (self.control, self.signal_now, (cell, signal)))

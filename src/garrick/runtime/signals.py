@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from garrick.address import Address, ReplyAddress
 from garrick.requirements import is_demanding
@@ -45,6 +45,8 @@ class Spec:
     mailbox: Any = None
     plain: bool = field(default=False, compare=False, repr=False)
     """Whether there is nothing to check: only a class, which is an actor's and wants nothing of its system."""
+    pending: bool = False
+    """Whether it waits for a system that fits, if there is none."""
 
     @classmethod
     def of(
@@ -57,6 +59,7 @@ class Spec:
         supervision: Any,
         isolation: str,
         mailbox: Any,
+        pending: bool = False,
     ) -> Spec:
         """What ``spawn`` was called with. All actors of a class that were given nothing else share one: most actors need no more."""
         if (
@@ -67,28 +70,39 @@ class Spec:
             or supervision is not None
             or mailbox is not None
             or isolation != "shared"
+            or pending
         ):
             requires = dict(requires) if requires else NOTHING
-            return cls(actor_class, args, kwargs or NOTHING, name, requires, supervision, isolation, mailbox)
-        spec: Spec | None = getattr(actor_class, "_plain_spec", None)
-        if spec is None or spec.actor_class is not actor_class:  # a subclass finds its parent's
-            spec = cls(actor_class)
+            spec = cls(actor_class, args, kwargs or NOTHING, name, requires, supervision, isolation, mailbox)
+            spec.pending = pending
+            return spec
+        plain: Spec | None = getattr(actor_class, "_plain_spec", None)
+        if plain is None or plain.actor_class is not actor_class:  # a subclass finds its parent's
+            plain = cls(actor_class)
             if isinstance(actor_class, type) and hasattr(actor_class, "_plain_spec"):
-                spec.plain = not is_demanding(actor_class)
-                actor_class._plain_spec = spec
-        return spec
+                plain.plain = not is_demanding(actor_class)
+                actor_class._plain_spec = plain
+        return plain
 
 
 # --- to an actor's address -------------------------------------------------------------------------------------------
 
 
+Held: TypeAlias = "tuple[tuple[int, Any, Address[Any] | None], ...]"
+"""``(kind, message, sender)`` of what waited for an actor until it had a place."""
+
+
 @dataclass
 class Spawn(Signal):
-    """Create the actor with this very address. ``notify`` (a reply address) gets Started or a failure."""
+    """Create the actor with this very address. ``notify`` (a reply address) gets Started or a failure.
+
+    ``held`` stands in front of everything else in its mailbox.
+    """
 
     spec: Spec
     parent: Address[Any]
     notify: Address[Any] | None = None
+    held: Held = ()
 
 
 @dataclass
@@ -308,6 +322,13 @@ class NumbersWanted(Signal):
 
 
 @dataclass
+class Await(Signal):
+    """Actors of the process wait for a system that fits, or no longer: it wants to hear when there are others."""
+
+    active: bool
+
+
+@dataclass
 class Load(Signal):
     """A process reports how many actors it has; at most once a second, and only when that has changed."""
 
@@ -404,6 +425,11 @@ class View(Signal):
     """All systems this one may spawn on (its own included), complete."""
 
     systems: Mapping[str, SystemInfo]
+
+
+@dataclass
+class SystemsChanged(Signal):
+    """To a process that has said `Await`, where it looks at the list of systems itself: it has changed."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import COUNTER_BITS, Address
 from garrick.errors import InvalidArgument, UnpicklableMessage
 from garrick.runtime import reports
-from garrick.runtime.signals import Spawn, Spec, StartProcess
+from garrick.runtime.signals import Held, Spawn, Spec, StartProcess
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def elsewhere(
     children: dict[Address[Any], str | None] | None,
     system: str,
     process: int,
+    held: Held = (),
 ) -> Address[Any]:
-    """Send the spawn to where it was placed; the arguments are those of `Runtime.spawn`, and the place.
+    """Send the spawn to where it was placed; the arguments are those of `Runtime.spawn`, the place, and what waits for it.
 
     Raises:
         InvalidArgument: no process can be given to it there.
@@ -48,7 +49,7 @@ def elsewhere(
         if system == runtime.system and spec.isolation == "process":
             runtime.route(runtime.admin, StartProcess(process, address), parent, SIGNAL)
         try:
-            runtime.outbound.post(address, Spawn(spec, parent, notify), parent, SIGNAL)
+            runtime.outbound.post(address, Spawn(spec, parent, notify, held), parent, SIGNAL)
         except UnpicklableMessage as error:
             address = Address(runtime.system, runtime.number, serial)
             if children is not None:

@@ -68,6 +68,8 @@ class Core:
         self.pulse = Pulse(now, on=pulse)
         self.ending: Ending | None = None
         self.ended = False
+        self.draining = False
+        """No new actors are to come here, from wherever."""
         self.out: list[Effect] = []
         self._view_stale = False
         self._view_at = now - VIEW_PAUSE
@@ -75,6 +77,8 @@ class Core:
         """Other systems that have had to do with this one; None: perhaps all."""
         self.pulled = False
         """Whether processes look at the list of systems themselves, instead of being told of its changes."""
+        self.awaiting: set[int] = set()
+        """Processes whose actors wait for a system that fits."""
         self.announced: SystemInfo | None = None
         """What the convention was told last."""
 
@@ -96,6 +100,15 @@ class Core:
         for process in self.processes.in_state(State.UP):
             if process.number != but:
                 self.send(control(self.system, process.number), message, sender=sender)
+
+    def tell_contacts(self, message: Any = None) -> None:
+        """To the admins of all systems that have had to do with this one: what is true of it now, and then ``message``."""
+        others = self.members.systems if self.contacts is None else self.contacts
+        for system in others:
+            if system != self.system:
+                self.send(control(system, 0), signals.View({self.system: self.info()}))
+                if message is not None:
+                    self.send(control(system, 0), message)
 
     def report(self, level: str, text: str) -> None:
         """A line for the log."""
@@ -136,7 +149,8 @@ class Core:
 
     def info(self) -> SystemInfo:
         """What others may know of this system."""
-        return SystemInfo(self.system, dict(self.capabilities), self.processes.hosts())
+        hosts = () if self.ending is not None or self.draining else self.processes.hosts()
+        return SystemInfo(self.system, dict(self.capabilities), hosts)
 
     def view(self) -> signals.View:
         """What every process knows."""

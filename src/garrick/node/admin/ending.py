@@ -36,6 +36,7 @@ def shut_down(core: Core, grace: float, now: float, reason: str, requester: Addr
     if requester is not None:
         core.ending.requesters.append(requester)
     if first:
+        core.tell_contacts()  # before its actors end: whoever makes them again must not choose this system
         cancelled = tuple(p.number for p in core.processes.in_state(State.WAITING))
         for number in cancelled:
             core.processes.gone(number, now, "stopped", "the system is ending")

@@ -176,6 +176,7 @@ class AdminMachine:
         if not fine:
             core.report("warning", f"{process.role} process {number} ended: {detail}")
         core.surveys.process_gone(number)
+        core.awaiting.discard(number)
         core.letters.process_gone(number)
         for subscriber in core.letters.subscribers_at(core.system, number):
             core.subscribe(subscriber, active=False)
@@ -189,14 +190,7 @@ class AdminMachine:
         core.top.lost(core.system, number, reason, detail, now, moved, names)
         lost = signals.ProcessLost((number,), reason, detail, moved)
         core.broadcast(lost)
-        for system in (
-            core.members.systems
-            if core.contacts is None
-            else [other for other in core.contacts if other != core.system]
-        ):
-            # With what is true now, since the directory's news of it come later.
-            core.send(control(system, 0), signals.View({core.system: core.info()}))
-            core.send(control(system, 0), lost)
+        core.tell_contacts(lost)  # with what is true now, since the directory's news of it come later
         for home in {place for place in moved.values() if place}:
             if core.processes.table[home].state is State.UP:
                 hand_over(core, home)
@@ -249,9 +243,15 @@ class AdminMachine:
         Who is gone was told before by `system_left` or `system_lost`, if anything here can hang on it.
         """
         core = self.core
-        if not core.members.adopt(systems) or core.pulled:
+        if not core.members.adopt(systems):
             return []
-        core.view_changed()
+        if not core.pulled:
+            core.view_changed()
+        elif core.awaiting:
+            for number in core.awaiting:
+                core.send(control(core.system, number), signals.SystemsChanged())
+        else:
+            return []
         return self._finish(now)
 
     def meets(self, contacts: Collection[str]) -> None:
@@ -266,6 +266,11 @@ class AdminMachine:
     @pulled.setter
     def pulled(self, pulled: bool) -> None:
         self.core.pulled = pulled
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a process wants to hear of every change of the list of systems."""
+        return bool(self.core.awaiting)
 
     def system_left(self, system: str, now: float) -> list[Effect]:
         """Another system said good-bye."""

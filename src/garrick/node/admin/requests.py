@@ -135,7 +135,17 @@ def set_capability(core: Core, message: signals.SetCapability, sender: Sender, n
     else:
         core.capabilities[message.key] = message.value
     if core.capabilities != before:
+        # Before its actors end: whoever makes them again must not choose this system by what the directory says of it.
+        core.tell_contacts()
         core.send_view(now)
+
+
+def awaits(core: Core, message: signals.Await, sender: Sender, now: float) -> None:
+    """Actors of a process wait for a system that fits, or no longer."""
+    if sender is not None and message.active:
+        core.awaiting.add(sender.process)
+    elif sender is not None:
+        core.awaiting.discard(sender.process)
 
 
 def status_wanted(core: Core, message: signals.StatusWanted, sender: Sender, now: float) -> None:
@@ -221,5 +231,6 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.Pong: pong,
     signals.Farewell: farewell,
     signals.SetCapability: set_capability,
+    signals.Await: awaits,
     signals.Shutdown: shutdown,
 }

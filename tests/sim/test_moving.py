@@ -1,0 +1,176 @@
+"""Actors that wait for a system that fits, and those that move to another one: in virtual time, with faults, in many orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from garrick import ActorGone, ActorSystem, AskTimeout, InvalidArgument, NoCapableSystem, Restart
+from garrick.sim.kernel import Due
+from garrick.sim.world import World
+
+from .moving_actors import Bystander, Keeper, Store
+
+SEEDS = range(6)
+
+
+@pytest.fixture(params=SEEDS)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with World(request.param, "fifo" if request.param == 0 else "random") as world:
+        yield world
+
+
+def places(system: ActorSystem, keeper: Any) -> list[str]:
+    return [system.ask(store, "where", timeout=20) for store in system.ask(keeper, "stores")]
+
+
+def until(world: World, condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+        world.run(0.1)
+    pytest.fail("it did not come about")
+
+
+def test_one_system_loses_its_database(world: World) -> None:
+    one = world.system("one")
+    two, three = world.system("two", {"db": True}), world.system("three", {"db": True})
+    keeper, bystanders = one.spawn(Keeper), [system.spawn(Bystander) for system in (one, two, three)]
+    until(world, lambda: len(one._runtime.view.systems) == 3)
+    one.ask(keeper, 6)
+    assert set(places(one, keeper)) == {"two", "three"}  # spread
+    two.set_capability("db", None)
+    until(world, lambda: len(one.ask(keeper, "told")) == 3)
+    assert places(one, keeper) == ["three"] * 6
+    assert {(what, reason) for what, reason, _ in one.ask(keeper, "told")} == {("moved", "capability lost")}
+    for system, bystander in zip((one, two, three), bystanders, strict=True):
+        assert system.ask(bystander, "notices") == 0
+    three.set_capability("db", None)  # nobody has one now: they wait, with a reason, and keep what they are sent
+    until(world, lambda: len(one.ask(keeper, "told")) == 9)
+    assert all("no system" in detail or "moved before" in detail for _, _, detail in one.ask(keeper, "told")[3:])
+    for number in range(5):
+        one.ask(keeper, (number,))
+    two.set_capability("db", True)
+    until(world, lambda: len(one.ask(keeper, "told")) == 15)
+    assert places(one, keeper) == ["two"] * 6
+    for store in one.ask(keeper, "stores"):
+        assert one.ask(store, "all") == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("how", ["crash", "leave"])
+def test_a_system_that_is_gone(world: World, how: str) -> None:
+    one = world.system("one")
+    two = world.system("two", {"db": True})
+    keeper = one.spawn(Keeper)
+    until(world, lambda: len(one._runtime.view.systems) == 2)
+    one.ask(keeper, 2)
+    assert places(one, keeper) == ["two"] * 2
+    if how == "crash":
+        world.crash(two)
+    else:
+        two.stop()
+    until(world, lambda: len(one.ask(keeper, "told")) == 2)
+    reason = "system lost" if how == "crash" else "system left"
+    assert {told[:2] for told in one.ask(keeper, "told")} == {("moved", reason)}
+    world.system("three", {"db": True})
+    until(world, lambda: len(one.ask(keeper, "told")) == 4)
+    assert places(one, keeper) == ["three"] * 2
+
+
+def test_a_child_that_waits_for_its_first_place(world: World) -> None:
+    one = world.system("one")
+    keeper = one.spawn(Keeper)
+    early = one.ask(keeper, True)
+    for number in range(10):
+        one.send(early, number)
+    question = one._runtime.ask(early, "where", 20)
+    world.run(3)
+    assert one.ask(keeper, "told") == []
+    world.system("two", {"db": True})
+    assert question.result() == "two"
+    for number in range(10, 20):
+        one.send(early, number)  # the first address goes on to lead there
+    assert one.ask(early, "all") == list(range(20))
+    [(what, reason, _)] = one.ask(keeper, "told")
+    assert (what, reason) == ("moved", "placed")
+    [store] = one.ask(keeper, "stores")
+    assert store != early
+    assert store.system.startswith("two")
+    one.stop_actor(early)
+    until(world, lambda: len(one.ask(keeper, "told")) == 2)
+    assert one.ask(keeper, "told")[1][:2] == ("exited", "stopped")
+
+
+def test_a_place_at_home_keeps_the_address(world: World) -> None:
+    one = world.system("one")
+    keeper = one.spawn(Keeper)
+    store = one.ask(keeper, True)
+    one.send(store, 1)
+    one.set_capability("db", True)
+    assert one.ask(store, "all", timeout=5) == [1]
+    assert one.ask(keeper, "told") == []
+
+
+def test_one_that_waits_can_be_stopped(world: World) -> None:
+    one = world.system("one")
+    keeper = one.spawn(Keeper)
+    store = one.ask(keeper, True)
+    question = one._runtime.ask(store, "where", 20)
+    one.ask(keeper, "stop")
+    with pytest.raises(ActorGone, match="stopped"):
+        question.result()
+    until(world, lambda: one.ask(keeper, "told") == [("exited", "stopped", "")])
+    world.system("two", {"db": True})
+    world.run(3)
+    assert one.ask(keeper, "stores") == []
+
+
+def test_an_ask_that_was_handed_over_fails_with_the_system_it_went_to(world: World) -> None:
+    one, other = world.system("one"), world.system("other")
+    keeper = one.spawn(Keeper)
+    store = one.ask(keeper, True)
+    question = other._runtime.ask(store, "no answer", 60)
+    world.run(1)
+    world.crash(world.system("two", {"db": True}), silent=True)
+    began = world.now
+    with pytest.raises(ActorGone):
+        question.result()
+    assert world.now - began < 8
+
+
+def test_moving_to_and_fro_has_a_limit(world: World) -> None:
+    one = world.system("one")
+    hosts = [world.system(name, {"db": True}) for name in ("two", "three")]
+    keeper = one.spawn(Keeper)
+    until(world, lambda: len(one._runtime.view.systems) == 3)
+    one.ask(keeper, 1)
+    for _ in range(20):
+        if not one.ask(keeper, "stores"):
+            break
+        for host in hosts:
+            host.set_capability("db", None)
+            world.run(0.3)
+            host.set_capability("db", True)
+            world.run(0.3)
+    told = one.ask(keeper, "told")
+    assert told[-1][:2] == ("exited", "capability lost")
+    assert "3 times within 60 s" in told[-1][2]
+    assert [t for t in told if t[0] == "exited"] == told[-1:]
+
+
+def test_the_program_waits_for_a_place(world: World) -> None:
+    one = world.system("one")
+    with pytest.raises(NoCapableSystem):
+        one.spawn(Store)
+    with pytest.raises(AskTimeout):
+        one.spawn(Store, pending=True, timeout=2)
+    with pytest.raises(InvalidArgument):
+        one.spawn(Store, supervision=Restart(relocate=True))
+    two = world.system("two")
+    world._kernel.at(world._kernel.clock.ns + 10**9, Due(lambda: two.set_capability("db", True)))
+    store = one.spawn(Store, pending=True, timeout=20)
+    assert store.system.startswith("two")
+    world.run(1)
+    assert not any(actor["class"].endswith("Store") for actor in one.status()["actors"])
