@@ -122,6 +122,7 @@ class Actor:
         actor_class: type[Actor] | str,
         *args: Any,
         name: str | None = None,
+        global_name: str | None = None,
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
@@ -135,6 +136,7 @@ class Actor:
             actor_class: the class, or ``"package.module.Class"``.
             args: arguments of its constructor; kept for restarts. Keyword arguments likewise.
             name: unique in the system.
+            global_name: unique in the convention.
             requires: capabilities that the hosting system must have, on top of the class's own.
             supervision: what happens when a handler of the child raises.
             isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
@@ -143,7 +145,7 @@ class Actor:
                 changes when it gets its place (`ChildMoved`), unless that is here; what is sent to the first one still arrives.
         """
         return self._live().spawn(  # type: ignore[no-any-return]
-            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending
+            actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name
         )
 
     @overload
@@ -261,9 +263,15 @@ class Actor:
         """Send ``message`` to this actor every ``period`` seconds; a tick is skipped while the last one waits."""
         return self._live().after(period, message, period, keep)
 
-    def lookup(self, name: str, timeout: float = 30.0) -> Reply[Address[Any] | None]:
-        """Ask for the address of a named actor of this system; the answer is None when there is none."""
-        return self._live().lookup(name, timeout)  # type: ignore[no-any-return]
+    def lookup(self, name: str, timeout: float = 30.0, *, everywhere: bool = False) -> Reply[Address[Any] | None]:
+        """Ask for the address of a named actor of this system; the answer is None when there is none.
+
+        Args:
+            name: as given at spawn.
+            timeout: seconds.
+            everywhere: whether it is a ``global_name``, of an actor anywhere in the convention.
+        """
+        return self._live().lookup(name, timeout, everywhere)  # type: ignore[no-any-return]
 
     # --- facts ----------------------------------------------------------------------------------------------------------
 
@@ -281,6 +289,15 @@ class Actor:
     def name(self) -> str | None:
         """The name given at spawn."""
         return self._live().spec.name  # type: ignore[no-any-return]
+
+    @property
+    def epoch(self) -> int | None:
+        """Under which epoch this actor holds its ``global_name``; None if it has none.
+
+        Who holds the name later has a greater one. Send it along with effects that outlive the actor, a write to a database for
+        example, and refuse there what carries a smaller one than was seen before.
+        """
+        return self._live().epoch  # type: ignore[no-any-return]
 
     @property
     def sender(self) -> Address[Any] | None:

@@ -67,6 +67,7 @@ class AsyncActorSystem:
         actor_class: type[Actor] | str,
         *args: Any,
         name: str | None = None,
+        global_name: str | None = None,
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
@@ -78,7 +79,7 @@ class AsyncActorSystem:
         """See ActorSystem.spawn."""
         self.system._check()
         runtime = self.system._runtime
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(runtime, runtime.admin, timeout, None)
         address = runtime.spawn(spec, runtime.admin, notify=slot.address)
         slot.target = address
@@ -156,12 +157,14 @@ class AsyncActorSystem:
             slot.expose()
         await self._wait(slot)
 
-    async def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> Address[Any] | None:
+    async def lookup(
+        self, name: str, timeout: float = DEFAULT_TIMEOUT, *, everywhere: bool = False
+    ) -> Address[Any] | None:
         """See ActorSystem.lookup."""
         self.system._check()
         runtime = self.system._runtime
         found: Address[Any] | None = await self._wait(
-            runtime.ask(runtime.admin, Lookup(name), timeout, kind=SIGNAL)._slot
+            runtime.ask(runtime.admin, Lookup(name, everywhere), timeout, kind=SIGNAL)._slot
         )
         return found
 

@@ -132,6 +132,7 @@ class ActorSystem:
         actor_class: type[Actor] | str,
         *args: Any,
         name: str | None = None,
+        global_name: str | None = None,
         requires: Mapping[str, Any] | None = None,
         supervision: Supervision | None = None,
         isolation: str = "shared",
@@ -147,6 +148,7 @@ class ActorSystem:
             actor_class: the class, or ``"package.module.Class"``.
             args: arguments of its constructor; keyword arguments likewise.
             name: unique in the system.
+            global_name: unique in the convention.
             requires: capabilities that the hosting system must have.
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
@@ -163,7 +165,7 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
         if slot is not None:
@@ -260,10 +262,20 @@ class ActorSystem:
             slot.expose()
         slot.wait()
 
-    def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> Address[Any] | None:
-        """The address of a named actor, or None."""
+    def lookup(self, name: str, timeout: float = DEFAULT_TIMEOUT, *, everywhere: bool = False) -> Address[Any] | None:
+        """The address of a named actor, or None.
+
+        Args:
+            name: as given at spawn.
+            timeout: seconds.
+            everywhere: whether it is a ``global_name``, of an actor anywhere in the convention.
+
+        Raises:
+            AskTimeout: nobody could say.
+        """
         self._check()
-        found: Address[Any] | None = self._runtime.ask(self._runtime.admin, Lookup(name), timeout, kind=SIGNAL).result()
+        question = Lookup(name, everywhere)
+        found: Address[Any] | None = self._runtime.ask(self._runtime.admin, question, timeout, kind=SIGNAL).result()
         return found
 
     def inbox(self) -> Inbox:

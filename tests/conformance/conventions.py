@@ -67,8 +67,8 @@ class Convention(Shared):
     def spawn(self, *args: Any, requires: Mapping[str, Any] | None = None, **kwargs: Any) -> Address[Any]:
         return super().spawn(*args, requires={**FAR, **(requires or {})}, **kwargs)
 
-    def lookup(self, name: str, timeout: float = 30.0) -> Address[Any] | None:
-        return self.there.lookup(name, timeout)
+    def lookup(self, name: str, timeout: float = 30.0, *, everywhere: bool = False) -> Address[Any] | None:
+        return (self.here if everywhere else self.there).lookup(name, timeout, everywhere=everywhere)
 
     def status(self, timeout: float = 5.0) -> dict[str, Any]:
         return self.there.status(timeout)

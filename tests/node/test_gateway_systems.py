@@ -18,7 +18,7 @@ from garrick import ActorSystem
 from garrick.cli import main as command
 from garrick.engine.identity import create_convention, issue, save_credentials
 from garrick.engine.nats.server import free_port
-from garrick.errors import ActorGone, NoCapableSystem
+from garrick.errors import ActorGone, NameTaken, NoCapableSystem
 from tests.node.convention_actors import Parent, Where
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
@@ -171,3 +171,24 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_name_of_the_convention_moves_when_its_host_is_killed(systems: Systems) -> None:
+    with ActorSystem.attach(systems.name("h1")) as h1, ActorSystem.attach(systems.name("h2")) as h2:
+        first = h1.spawn(Where, global_name="one", timeout=15)
+        assert h2.lookup("one", everywhere=True) == first
+        with pytest.raises(NameTaken):
+            h2.spawn(Where, global_name="one", timeout=15)
+        systems.kill("h1")
+        end = time.monotonic() + 20
+        while True:
+            try:
+                second = h2.spawn(Where, global_name="one", timeout=15)
+                break
+            except NameTaken:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        with ActorSystem.attach(systems.name("app")) as app:
+            assert app.lookup("one", everywhere=True) == second
+            h2.stop_actor(second)
+            until(lambda: app.lookup("one", everywhere=True) is None)

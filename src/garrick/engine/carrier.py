@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from garrick.engine.membership import Delta
+from garrick.engine.names import Reply, Request
 
 __all__ = [
     "LANES",
@@ -36,6 +37,7 @@ __all__ = [
     "OnEvent",
     "OnFrame",
     "OnMembers",
+    "OnNames",
     "Refused",
     "Reset",
     "Slow",
@@ -131,6 +133,7 @@ CarrierEvent = Up | Down | Cut | Reset | Writable | Refused | Slow
 OnFrame = Callable[[str, int, bytes], None]
 OnEvent = Callable[[CarrierEvent], None]
 OnMembers = Callable[[Delta], None]
+OnNames = Callable[[Reply], None]
 
 
 class Verdict(enum.Enum):
@@ -180,6 +183,8 @@ class Engine(Protocol):
     engine starts first and stops last (memory: ignored).
     """
 
+    on_names: OnNames
+
     @property
     def caps(self) -> Caps: ...
 
@@ -206,6 +211,10 @@ class Engine(Protocol):
 
     def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
         """Publish what others may know of this system; goes out at once the first time, then coalesced."""
+        ...
+
+    def ask_names(self, request: Request) -> None:
+        """Send this to the convention's authority over names; it may get lost. What it answers goes to `on_names`."""
         ...
 
     async def leave(self) -> None:

@@ -38,6 +38,9 @@ from garrick.engine.membership import (
     Suspected,
     Updated,
 )
+from garrick.engine.names import Authority
+from garrick.engine.names import Reply as NamesReply
+from garrick.engine.names import Request as NamesRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +57,8 @@ __all__ = [
     "Event",
     "Interrupted",
     "Leaving",
+    "NamesAnswer",
+    "NamesAsked",
     "Objected",
     "Opened",
     "Patience",
@@ -130,6 +135,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class NamesAsked:
+    """A system speaks about names that are unique in the convention."""
+
+    name: str
+    request: NamesRequest
+    token: object
+
+
+@dataclass(frozen=True)
 class Opened:
     """A server reports a connection of a system."""
 
@@ -177,7 +191,9 @@ class Tick:
     """Time has passed."""
 
 
-Event = Announced | Leaving | Objected | Asked | Opened | Closed | Present | Probed | Deaf | Interrupted | Tick
+Event = (
+    Announced | Leaving | Objected | Asked | NamesAsked | Opened | Closed | Present | Probed | Deaf | Interrupted | Tick
+)
 
 
 # -- effects: what to do -----------------------------------------------------------------------------------------------
@@ -202,6 +218,14 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class NamesAnswer:
+    """The authority over names has decided."""
+
+    token: object
+    reply: NamesReply
+
+
+@dataclass(frozen=True)
 class Publish:
     """Tell everybody."""
 
@@ -221,7 +245,7 @@ class Count:
     """Ask the servers for all connections; answer with `Present`."""
 
 
-Effect = Answer | Reply | Publish | Probe | Count
+Effect = Answer | Reply | NamesAnswer | Publish | Probe | Count
 
 
 # -- the machine -------------------------------------------------------------------------------------------------------
@@ -246,12 +270,20 @@ class _Record:
 
 
 class Directory:
-    """`epoch` names this start of the directory and must differ from all others, e.g. its incarnation."""
+    """See the module.
 
-    def __init__(self, epoch: str, now: float, patience: Patience | None = None) -> None:
+    Args:
+        epoch: names this start of the directory and must differ from all others, e.g. its incarnation.
+        now: when it begins.
+        patience: with members that are silent.
+        term: greater than that of every start before; names that are unique in the convention are granted under it.
+    """
+
+    def __init__(self, epoch: str, now: float, patience: Patience | None = None, *, term: int = 1) -> None:
         self.epoch = epoch
         self.version = 0
         self.patience = patience or Patience()
+        self.names = Authority(term, now)
         self._records: dict[str, _Record] = {}
         self._connections: dict[str, str] = {}
         self._connected: dict[str, set[str]] = {}  # the same by system
@@ -289,6 +321,9 @@ class Directory:
                 self._objected(system, session)
             case Asked(token):
                 self._askers.append(token)  # answered with the next version, or at once if nothing has changed
+            case NamesAsked(name, request, token):
+                reply = self.names.decide(request, now) if name_of(request.system) == name else None
+                return [] if reply is None else [NamesAnswer(token, reply)]
             case Opened(connection, system):
                 self._opened(connection, system)
             case Closed(connection, by_peer, why):

@@ -25,6 +25,7 @@ from garrick.engine.carrier import (
     Cut,
     OnEvent,
     OnFrame,
+    OnNames,
     Reset,
     Verdict,
     Writable,
@@ -37,6 +38,7 @@ from garrick.errors import EngineError, InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from garrick.engine.names import Reply
     from garrick.engine.ways import Ways
 
 __all__ = ["CAPS", "STEP", "MemoryCarrier", "MemoryNetwork", "nobody"]
@@ -202,7 +204,7 @@ class MemoryNetwork:
         self.running = True
         if forget:
             self._starts += 1
-            self.directory = d.Directory(f"memory-{self._starts}", self.now(), self._patience)
+            self.directory = d.Directory(f"memory-{self._starts}", self.now(), self._patience, term=self._starts)
             self.tell_directory(d.Tick())
         else:
             self.tell_directory(d.Interrupted())
@@ -322,6 +324,9 @@ class MemoryNetwork:
             case d.Reply(token, snapshot):
                 assert isinstance(token, MemoryCarrier)
                 self._inform(token, snapshot)
+            case d.NamesAnswer(token, answer):
+                assert isinstance(token, MemoryCarrier)
+                self.tell(_EVERYBODY, token.name, lambda: token.receive_names(answer))
             case d.Probe(name, within):
                 verdict, system = self.probe(_EVERYBODY, name)
                 delay = within if verdict is Verdict.SILENT else 0.0
@@ -371,6 +376,7 @@ class MemoryCarrier:
         self.choked = False
         self.on_feed: Callable[[f.Event], None] | None = None
         """What the hub sends besides frames: the feed of members."""
+        self.on_names: OnNames = nobody
         self.is_idle: Callable[[f.Event], bool] = lambda _: False
         """Whether a message of the feed says nothing that this system would do something about: it needs no turn of its own."""
         self._feed_came = self._feed_taken = 0
@@ -462,6 +468,10 @@ class MemoryCarrier:
             self._tell_feed(message)
 
         self._arrived(take)
+
+    def receive_names(self, reply: Reply) -> None:
+        """The authority over names has answered."""
+        self._arrived(lambda: self.on_names(reply))
 
     def _arrived(self, handle: Callable[[], None]) -> None:
         if not self.connection or self.isolated:
@@ -623,7 +633,7 @@ class MemoryCarrier:
         if self.network.carriers.get(self.name) is self:
             del self.network.carriers[self.name]
         self.on_feed = None
-        self._on_frame = self._on_event = nobody
+        self._on_frame = self._on_event = self.on_names = nobody
 
     def unchoke(self) -> None:
         """See `MemoryNetwork`."""

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.engine import directory as d
 from garrick.engine import follower as f
-from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict
+from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, OnNames, Refused, Verdict
 from garrick.engine.membership import Delta
 from garrick.engine.memory import CAPS, STEP, MemoryCarrier, MemoryNetwork, nobody
 from garrick.engine.reachability import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from garrick.engine.names import Request
 
 
 __all__ = ["MemoryEngine"]
@@ -97,6 +99,18 @@ class MemoryEngine:
     def announce(self, capabilities: Mapping[str, object], processes: Sequence[int], load: float) -> None:
         self._offer = f.Offer(dict(capabilities), tuple(processes), load)
         self._feed(self._offer)
+
+    def ask_names(self, request: Request) -> None:
+        self.carrier.ask(d.NamesAsked(self.carrier.name, request, self.carrier))
+
+    @property
+    def on_names(self) -> OnNames:
+        """See `Engine`."""
+        return self.carrier.on_names
+
+    @on_names.setter
+    def on_names(self, on_names: OnNames) -> None:
+        self.carrier.on_names = on_names
 
     async def leave(self) -> None:
         self.leave_now()

@@ -280,12 +280,20 @@ class Leaseholder:
         self._renew_at = float("-inf")
 
     @property
+    def fence_at(self) -> float:
+        """When holders have to end unless the lease is renewed before."""
+        return self.until - self.terms.guard
+
+    @property
     def held(self) -> Mapping[str, Granted]:
         """What is held now."""
         return self._held
 
     def claim(self, name: str, place: Place, now: float) -> list[Effect]:
         """An actor wants the name; answered by `Decided`, whenever that is possible."""
+        granted = self._held.get(name)
+        if granted is not None and granted.place == place and name not in self._fenced:
+            return [Decided(name, place, place, granted.epoch)]  # it was made again elsewhere, with its address
         self._claims[name, place] = None
         return self._speak(now)
 

@@ -21,6 +21,7 @@ from garrick.engine.carrier import CarrierEvent, Down, Engine, Reset, Up, Writab
 from garrick.engine.carrier import Refused as EngineRefused
 from garrick.engine.lore import Table
 from garrick.engine.membership import Delta, Joined, Left, Lost, Member
+from garrick.engine.names import Reply, Request
 from garrick.errors import UndecodableMessage, WireError
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.infos import infos_of
@@ -138,6 +139,8 @@ class Gateway:
             EngineError: the engine can't be reached or started, or refuses this system.
         """
         self._house.machine.meets(self._met.keys())
+        self._engine.on_names = self._on_names
+        self._house.apply(self._house.machine.joins(self._now()))
         self.announce(self._house.machine.info())
         await self._engine.start(
             self.system,
@@ -155,6 +158,14 @@ class Gateway:
             log.warning("capability %r is not told to other systems: its value is no plain data", key)
         load = float(sum(p.load for p in info.processes))
         self._engine.announce(capabilities, [p.number for p in info.processes], load)
+
+    def ask_names(self, request: Request) -> None:
+        """Speak to the convention's authority over names."""
+        if not self._stopped:
+            self._engine.ask_names(request)
+
+    def _on_names(self, reply: Reply) -> None:
+        self._house.apply(self._house.machine.names_replied(reply, self._now()))
 
     async def leave(self, timeout: float = FAREWELL) -> None:
         """Go, with notice: let what is under way arrive, tell everybody, and end the engine."""

@@ -18,12 +18,14 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn, Protocol
 
 from garrick import version
+from garrick.engine.names import Request
 from garrick.errors import GarrickError, SystemStartFailed, UndecodableMessage
 from garrick.node import handshake
 from garrick.node.admin import (
     AdminMachine,
     Announce,
     Answer,
+    AskNames,
     Deliver,
     Effect,
     EndSystem,
@@ -64,6 +66,10 @@ class Gateway(Protocol):
 
     def announce(self, info: SystemInfo) -> None:
         """Tell the convention about this system."""
+        ...
+
+    def ask_names(self, request: Request) -> None:
+        """Speak to the convention's authority over names."""
         ...
 
     async def close(self, reason: str) -> None:
@@ -316,6 +322,9 @@ class Host:
                 case Announce():
                     if self.gateway is not None:
                         self.gateway.announce(effect.info)
+                case AskNames():
+                    if self.gateway is not None:
+                        self.gateway.ask_names(effect.request)
                 case Answer():
                     future = self._answers.get(effect.token)
                     if future is None or future.done():

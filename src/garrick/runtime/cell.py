@@ -185,9 +185,10 @@ class Cell:
         isolation: str,
         mailbox: Any,
         pending: bool = False,
+        global_name: str | None = None,
     ) -> Address[Any]:
         """See `garrick.actor.Actor.spawn`."""
-        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending)
+        spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         if self.children is None:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)
@@ -320,9 +321,14 @@ class Cell:
         self.runtime.post(self.runtime.arm, timer)
         return timer
 
-    def lookup(self, name: str, timeout: float) -> Reply[Any]:
+    def lookup(self, name: str, timeout: float, everywhere: bool) -> Reply[Any]:
         """See `garrick.actor.Actor.lookup`."""
-        return self.runtime.ask(self.runtime.admin, Lookup(name), timeout, self, SIGNAL)
+        return self.runtime.ask(self.runtime.admin, Lookup(name, everywhere), timeout, self, SIGNAL)
+
+    @property
+    def epoch(self) -> int | None:
+        """See `garrick.actor.Actor.epoch`."""
+        return self.runtime.epochs.get(self.address.serial)
 
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """See `garrick.actor.Actor.log`."""

@@ -131,15 +131,21 @@ def finish(runtime: Runtime, cell: Cell, reason: str, error: BaseException | Non
             runtime.undeliverable(cell.address, item[1], item[2], reason)
         elif item[0] is runtime.control:
             item[1](item[2])  # a signal: it finds the actor ended and answers accordingly
-    if cell.spec.name is None or isinstance(error, NameTaken):
+    spec = cell.spec
+    if spec.global_name is None and (spec.name is None or isinstance(error, NameTaken)):
         return _tell_all(runtime, cell, reason, detail, error)
     # Who hears of the end may use the name again at once, so the admin has to know first: an answer to a question behind the release.
     runtime.leaving += 1
-    runtime.route(runtime.admin, NameReleased(cell.spec.name, cell.address), runtime.address, SIGNAL)
+    if spec.global_name is not None:
+        runtime.epochs.pop(cell.address.serial, None)
+        freed_name = NameReleased(spec.global_name, cell.address, everywhere=True)
+        runtime.route(runtime.admin, freed_name, runtime.address, SIGNAL)
+    if spec.name is not None:
+        runtime.route(runtime.admin, NameReleased(spec.name, cell.address), runtime.address, SIGNAL)
     freed = Slot(runtime, runtime.admin, 0.0, None)
     freed.expose()
     freed.on_done(lambda: runtime.post(_name_freed, (runtime, cell, reason, detail, error)))
-    runtime.route(runtime.admin, Lookup(cell.spec.name), freed.address, SIGNAL)
+    runtime.route(runtime.admin, Lookup(spec.name or ""), freed.address, SIGNAL)
     return False
 
 

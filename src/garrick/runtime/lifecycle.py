@@ -82,6 +82,8 @@ def check_spec(spec: Spec, *, top_level: bool = False) -> None:
             "a top-level actor can't be told where it is made again, and so can't move",
             hint="spawn it from a parent of your own, which stays",
         )
+    if spec.global_name is not None and not (isinstance(spec.global_name, str) and spec.global_name):
+        raise InvalidArgument(f"global_name={spec.global_name!r} is no name", hint="a text that is not empty, or None")
     spec.supervision = checked(spec.supervision, top_level=top_level)
     if spec.isolation not in ("shared", "thread", "process"):
         raise InvalidArgument(
@@ -101,7 +103,34 @@ def start(cell: Cell) -> bool:
         cell.hold()
         runtime.route(runtime.admin, NameClaim(cell.spec.name, cell.address), runtime.address, SIGNAL)
         return False
+    return _named(cell)
+
+
+def _named(cell: Cell) -> bool:
+    """The actor has its name in this system, if it wants one: what is left is the name in the convention."""
+    runtime, name = cell.runtime, cell.spec.global_name
+    if name is not None:
+        cell.hold()
+        runtime.route(runtime.admin, NameClaim(name, cell.address, everywhere=True), runtime.address, SIGNAL)
+        return False
     return supervise.make(runtime, cell)
+
+
+def leased(runtime: Runtime, until: float | None) -> None:
+    """Actors that hold a name in the convention may go on until then (None: for ever)."""
+    runtime.lease_until = until
+    if until is not None:
+        runtime.timers.arm(until, lambda: _lease_ends(runtime))
+
+
+def _lease_ends(runtime: Runtime) -> None:
+    """The admin does the same when it can; it may be stopped, while this process is not."""
+    if runtime.lease_until is None or runtime.clock.now() < runtime.lease_until:
+        return
+    for serial in list(runtime.epochs):
+        cell = runtime.cells.get(serial)
+        if cell is not None:
+            runtime.post_signal(cell, Stop(reason="name lost", drain=False), None)
 
 
 def name_answered(runtime: Runtime, answer: NameAnswer) -> bool:
@@ -109,12 +138,17 @@ def name_answered(runtime: Runtime, answer: NameAnswer) -> bool:
     cell = runtime.cells.get(answer.address.serial)
     if cell is None or cell.state == ENDED:
         if answer.holder == answer.address:
-            runtime.route(runtime.admin, NameReleased(answer.name, answer.address), runtime.address, SIGNAL)
+            released = NameReleased(answer.name, answer.address, answer.everywhere)
+            runtime.route(runtime.admin, released, runtime.address, SIGNAL)
         return False
     cell.busy = False
     if answer.holder != answer.address:
         error = NameTaken(f"the name {answer.name!r} belongs to {answer.holder}")
         return ending.finish(runtime, cell, "refused", error)
+    if not answer.everywhere:
+        return _named(cell)
+    runtime.epochs[cell.address.serial] = answer.epoch
+    leased(runtime, answer.until)
     return supervise.make(runtime, cell)
 
 

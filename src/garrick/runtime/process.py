@@ -18,6 +18,7 @@ from garrick.runtime.inspection import class_text, in_steps, inspect
 from garrick.runtime.operator import act
 from garrick.runtime.signals import (
     Inspect,
+    Leased,
     NameAnswer,
     ProcessLost,
     Shutdown,
@@ -45,6 +46,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
         return lifecycle.name_answered(runtime, message)
     if isinstance(message, View):
         _on_view(runtime, message)
+    elif isinstance(message, Leased):
+        lifecycle.leased(runtime, message.until)
     elif isinstance(message, ProcessLost):
         lost = set(message.processes)
         system = sender.system if sender is not None else runtime.system

@@ -118,6 +118,10 @@ class Runtime(Lane):
         """Signals to the process that the delivering thread answers, since the lane may be kept by a handler."""
         self.local_control: dict[int, Callable[[Address[Any], Any, Address[Any] | None], None]] = {}
         """Who takes ``(target, message, sender)`` for process numbers that live in this process too (a ``local`` system's admin)."""
+        self.epochs: dict[int, int] = {}
+        """Under which epoch actors hold a name that is unique in the convention, by serial."""
+        self.lease_until: float | None = None
+        """When those end unless they hear of a later moment."""
         self.leaving = 0
         """Actors that have ended and tell so when their names are free."""
         self.slots: dict[int, Slot] = {}

@@ -43,6 +43,7 @@ class Spec:
     supervision: Any = None
     isolation: str = "shared"
     mailbox: Any = None
+    global_name: str | None = None
     plain: bool = field(default=False, compare=False, repr=False)
     """Whether there is nothing to check: only a class, which is an actor's and wants nothing of its system."""
     pending: bool = False
@@ -60,6 +61,7 @@ class Spec:
         isolation: str,
         mailbox: Any,
         pending: bool = False,
+        global_name: str | None = None,
     ) -> Spec:
         """What ``spawn`` was called with. All actors of a class that were given nothing else share one: most actors need no more."""
         if (
@@ -71,10 +73,11 @@ class Spec:
             or mailbox is not None
             or isolation != "shared"
             or pending
+            or global_name is not None
         ):
             requires = dict(requires) if requires else NOTHING
             spec = cls(actor_class, args, kwargs or NOTHING, name, requires, supervision, isolation, mailbox)
-            spec.pending = pending
+            spec.pending, spec.global_name = pending, global_name
             return spec
         plain: Spec | None = getattr(actor_class, "_plain_spec", None)
         if plain is None or plain.actor_class is not actor_class:  # a subclass finds its parent's
@@ -252,15 +255,23 @@ class NameClaim(Signal):
 
     name: str
     address: Address[Any]
+    everywhere: bool = False
+    """Whether the name is to be unique in the convention, not only in the system; in the answer and the release likewise."""
 
 
 @dataclass
 class NameAnswer(Signal):
-    """``holder`` equals the claimed address when the name was granted."""
+    """``holder`` equals the claimed address when the name was granted.
+
+    A name that is unique everywhere is granted under ``epoch``, and ``until`` a moment of the machine's monotonic clock.
+    """
 
     name: str
     address: Address[Any]
     holder: Address[Any]
+    everywhere: bool = False
+    epoch: int = 0
+    until: float | None = None
 
 
 @dataclass
@@ -269,6 +280,7 @@ class NameReleased(Signal):
 
     name: str
     address: Address[Any]
+    everywhere: bool = False
 
 
 @dataclass
@@ -276,6 +288,7 @@ class Lookup(Signal):
     """Ask: which address has this name? Answered with an Address or None."""
 
     name: str
+    everywhere: bool = False
 
 
 @dataclass
@@ -443,6 +456,13 @@ class Found(Signal):
 
     serial: int
     text: str
+
+
+@dataclass
+class Leased(Signal):
+    """Names that are unique in the convention are held until then, by the machine's monotonic clock."""
+
+    until: float
 
 
 @dataclass

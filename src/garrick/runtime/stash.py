@@ -104,7 +104,24 @@ def install(cell: Cell) -> None:
     mailbox = cell.mailbox
     if mailbox is not None:
         mailbox.own, handle = handle, mailbox.handle
+    if cell.spec.global_name is not None:
+        handle = _while_leased(cell, handle)
     cell.handle = handle
+
+
+def _while_leased(cell: Cell, handle: Behaviour) -> Behaviour:
+    """Nothing is handled under a name that may belong to another one by now: a process that was stopped notices it only here."""
+    runtime = cell.runtime
+
+    def handle_if_leased(message: Any, sender: Address[Any] | None) -> Any:
+        until = runtime.lease_until
+        if until is None or runtime.clock.now() < until:
+            return handle(message, sender)
+        cell.answered = sender
+        runtime.undeliverable(cell.address, message, sender, "name lost")
+        return None
+
+    return handle_if_leased
 
 
 def _answering(cell: Cell, behaviour: Behaviour) -> Behaviour:

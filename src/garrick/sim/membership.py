@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.address import Address
 from garrick.engine.memory import MemoryNetwork
 from garrick.engine.memory_engine import MemoryEngine
+from garrick.engine.names import Request
 from garrick.node.admin import AdminMachine, Effect
 from garrick.node.gateway import Gateway
 from garrick.node.inbound import Inbound
@@ -125,6 +126,10 @@ class WorldMembership:
     def announce(self, info: SystemInfo) -> None:
         """See Membership."""
         self.loop.call_soon_threadsafe(self._gateway.announce, info)
+
+    def ask_names(self, request: Request) -> None:
+        """See Membership."""
+        self.loop.call_soon_threadsafe(self._gateway.ask_names, request)
 
     def leave(self) -> None:
         """See Membership."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from garrick.address import Address
 from garrick.convention.placement import Placer
-from garrick.node.admin.effects import Announce, Effect
+from garrick.engine.names import Request
+from garrick.node.admin.effects import Announce, AskNames, Effect
 from garrick.node.local import InProcessAdmin
 from garrick.runtime import process
 from garrick.runtime.once import Once
@@ -42,6 +43,10 @@ class Membership(Protocol):
 
     def announce(self, info: SystemInfo) -> None:
         """Tell the others about this system."""
+        ...
+
+    def ask_names(self, request: Request) -> None:
+        """Speak to the convention's authority over names."""
         ...
 
     def join(self) -> None:
@@ -99,6 +104,8 @@ class SimAdmin(InProcessAdmin):
             for effect in effects:
                 if isinstance(effect, Announce):
                     self.membership.announce(effect.info)
+                elif isinstance(effect, AskNames):
+                    self.membership.ask_names(effect.request)
 
     def apply(self, effects: list[Effect]) -> None:
         """Execute what the machine decided on an input that came from the convention."""

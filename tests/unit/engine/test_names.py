@@ -85,8 +85,8 @@ class World:
                     self.later(self.random.uniform(0.0, TERMS.guard - 0.01), lambda n=name, p=place: self.ended(n, p))
                 case Found():
                     self.found.append(effect)
-        holder = self.holders.get(system)
-        wake = holder.next_wake() if holder is not None else None
+        speaker = self.holders.get(system)
+        wake = speaker.next_wake() if speaker is not None else None
         if wake is not None and self.wakes.get(system) != wake:
             self.wakes[system] = wake
             self.later(max(0.001, wake - self.now), lambda: self.wake(system, wake))

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import nats.errors
@@ -21,6 +22,7 @@ import nats.errors
 from garrick.engine import directory as machine
 from garrick.engine.carrier import Verdict, name_of
 from garrick.engine.feedcodec import SnapshotEncoder, decode_member, encode_delta
+from garrick.engine.namescodec import decode_request, encode_reply
 from garrick.engine.nats.connection import Connection, Identity, Subscription
 from garrick.engine.nkeys import KeyPair, claims_of
 from garrick.errors import BadCredentials, EngineError, WireError
@@ -102,7 +104,7 @@ class DirectoryService:
         await self._servers.start(self._connect_timeout)
         await self._refuse_a_second_one()
         loop = asyncio.get_running_loop()
-        self._machine = machine.Directory(self._system, loop.time(), self._patience)
+        self._machine = machine.Directory(self._system, loop.time(), self._patience, term=int(time.time() * 1000))
         await self._members.start(self._connect_timeout)
         self._feed(machine.Tick())
 
@@ -148,6 +150,9 @@ class DirectoryService:
                 case machine.Reply(token, snapshot):
                     assert isinstance(token, str)
                     self._spawn(self._publish(token, self._encoder.encode(snapshot)))
+                case machine.NamesAnswer(token, reply):
+                    assert isinstance(token, str)
+                    self._spawn(self._publish(token, encode_reply(reply)))
                 case machine.Probe(name, within):
                     self._spawn(self._find_out(name, within))
                 case machine.Count():
@@ -222,6 +227,9 @@ class DirectoryService:
             kind, body = message.data[:1], message.data[1:]
             if kind == b"a":
                 self._feed(machine.Announced(name, decode_member(body), message.reply))
+                return
+            if kind == b"n":
+                self._feed(machine.NamesAsked(name, decode_request(body), message.reply))
                 return
             system, session = json.loads(body)
             if kind == b"g" and name_of(system) == name:

@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, Refused, Verdict, name_of
+from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, OnNames, Refused, Verdict, name_of
 from garrick.engine.nats.carrier import CAPS, NatsCarrier
 from garrick.engine.nats.directory import DirectoryService
 from garrick.engine.nats.membership import MemberFeed
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from garrick.engine.directory import Patience
     from garrick.engine.identity import Credentials
     from garrick.engine.membership import Delta
+    from garrick.engine.names import Reply, Request
     from garrick.engine.nats.server import EmbeddedServer
 
 __all__ = ["NatsEngine"]
@@ -52,6 +53,7 @@ class NatsEngine:
         self._offer: tuple[dict[str, object], tuple[int, ...], float] = ({}, (), 0.0)
         self._on_event: OnEvent = _nobody
         self._on_members: OnMembers = _nobody
+        self.on_names: OnNames = _nobody
         self._server_restart: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +85,9 @@ class NatsEngine:
                 # Our own way to it need not be the one that others use.
                 others = [url for url in credentials.servers if url != server.url and urlsplit(url).port != 0]
                 credentials = credentials.with_servers([server.url, *others])
-            feed = MemberFeed(credentials.convention, system, self._client, self._members, self._shunned)
+            feed = MemberFeed(
+                credentials.convention, system, self._client, self._members, self._shunned, self._names_answered
+            )
             self._feed = feed
             feed.offer(*self._offer)
             self._carrier = NatsCarrier(
@@ -124,6 +128,10 @@ class NatsEngine:
         self._offer = dict(capabilities), tuple(processes), load
         if self._feed is not None:
             self._feed.offer(*self._offer)
+
+    def ask_names(self, request: Request) -> None:
+        if self._feed is not None:
+            self._feed.ask_names(request)
 
     async def leave(self) -> None:
         if self._feed is not None:
@@ -167,6 +175,9 @@ class NatsEngine:
         self._on_members(delta)
         for event in events_of(delta, name_of(self._system)):
             self._on_event(event)
+
+    def _names_answered(self, reply: Reply) -> None:
+        self.on_names(reply)
 
     def _shunned(self, why: str) -> None:
         self._on_event(Refused("join", why))

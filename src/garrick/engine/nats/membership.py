@@ -12,6 +12,8 @@ import nats.errors
 from garrick.engine import follower as machine
 from garrick.engine.feedcodec import decode_delta, decode_snapshot, encode_member
 from garrick.engine.membership import Delta, Member
+from garrick.engine.names import Reply, Request
+from garrick.engine.namescodec import decode_reply, encode_request
 from garrick.engine.nats.connection import Subscription
 from garrick.errors import EngineError, WireError
 
@@ -38,6 +40,7 @@ class MemberFeed:
         client: gives the live client or None.
         on_members: told every change.
         on_shunned: told why the directory does not let us in.
+        on_names: told what the authority over names answers.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class MemberFeed:
         client: Callable[[], Client | None],
         on_members: Callable[[Delta], None],
         on_shunned: Callable[[str], None],
+        on_names: Callable[[Reply], None],
     ) -> None:
         self._namespace = namespace
         self._name = system.partition("@")[0]
         self._client = client
         self._on_members = on_members
         self._on_shunned = on_shunned
+        self._on_names = on_names
         self.machine = machine.Follower(system)
         self.joined = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -68,6 +73,11 @@ class MemberFeed:
         offer = machine.Offer(capabilities, processes, load)
         encode_member(Member(self.machine.system, 0, capabilities, processes, load))
         self._feed(offer)
+
+    def ask_names(self, request: Request) -> None:
+        """Speak to the authority over names."""
+        if not self._stopped:
+            self._spawn(self._names(encode_request(request)))
 
     def up(self) -> None:
         self._feed(machine.Connected())
@@ -149,6 +159,12 @@ class MemberFeed:
         except (nats.errors.Error, EngineError, OSError, WireError) as error:
             _log.debug("no snapshot of the members: %r", error)
             self._feed(machine.Unanswered("snapshot"))
+
+    async def _names(self, data: bytes) -> None:
+        try:
+            self._on_names(decode_reply(await self._request(f"up.{self._name}", b"n" + data, _ANSWER)))
+        except (nats.errors.Error, EngineError, OSError, WireError) as error:
+            _log.debug("no authority over names answered: %r", error)
 
     async def _say(self, kind: bytes, body: list[object]) -> None:
         try:

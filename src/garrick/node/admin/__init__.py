@@ -14,6 +14,7 @@ simulator) executes them. Interface::
     machine.bounced(signal, target, reason, now)       # a signal of an admin that could not be delivered
     machine.status_wanted(token, now)                  # -> Answer(token, dict), perhaps only after a later input
     machine.system_joined(info, now)  system_changed(info, now)  system_left(system, now)  system_lost(system, detail, now)
+    machine.names_replied(reply, now)                  # the convention's authority over names has answered an AskNames
     machine.shutdown(grace, now, reason="stopped")
     machine.tick(now)                                  # whenever now >= machine.deadline (None: nothing to wait for)
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 from garrick.node.admin.effects import (
     Announce,
     Answer,
+    AskNames,
     Deliver,
     Effect,
     EndSystem,
@@ -39,6 +41,7 @@ __all__ = [
     "AdminMachine",
     "Announce",
     "Answer",
+    "AskNames",
     "Deliver",
     "Effect",
     "EndSystem",

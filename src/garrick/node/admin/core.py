@@ -14,6 +14,7 @@ from garrick.address import Address, ReplyAddress, control
 from garrick.errors import ActorGone
 from garrick.messages import DeadLetter
 from garrick.node.admin.effects import Announce, Effect, Report, Send
+from garrick.node.admin.everywhere import Everywhere
 from garrick.node.admin.kept import Kept
 from garrick.node.admin.letters import Letters
 from garrick.node.admin.members import Members, TopLevel
@@ -60,6 +61,7 @@ class Core:
         self.began = now
         self.processes = Processes()
         self.names = Names()
+        self.everywhere = Everywhere(self)
         self.kept = Kept()
         self.letters = Letters()
         self.members = Members()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from garrick.address import Address
+from garrick.engine.names import Request
 from garrick.runtime.signals import SystemInfo
 
 SIGNAL = 2
@@ -79,6 +80,13 @@ class Announce:
 
 
 @dataclass(frozen=True)
+class AskNames:
+    """Send this to the convention's authority over names; what it answers, if anything, goes to `AdminMachine.names_replied`."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
 class Answer:
     """The result of a request that the edge made under ``token`` (`AdminMachine.status_wanted`)."""
 
@@ -112,4 +120,4 @@ class EndSystem:
     abandoned: tuple[str, ...] = ()
 
 
-Effect: TypeAlias = Send | Deliver | StartProcess | KillProcess | Announce | Answer | Report | EndSystem
+Effect: TypeAlias = Send | Deliver | StartProcess | KillProcess | Announce | AskNames | Answer | Report | EndSystem

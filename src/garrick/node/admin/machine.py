@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from garrick.address import Address, control
+from garrick.engine.names import Reply
 from garrick.errors import SystemStopped
 from garrick.node.admin import inspection
 from garrick.node.admin.core import Core, Ending
@@ -71,6 +72,7 @@ class AdminMachine:
             others = [core.ending.deadline]
         else:
             others = [core.processes.next_start(), core.pulse.deadline(core.processes.with_pulse())]
+        others.append(core.everywhere.deadline())
         return min((t for t in (core.surveys.deadline(), core.view_due(), *others) if t is not None), default=None)
 
     def alive(self, number: int) -> bool:
@@ -112,6 +114,7 @@ class AdminMachine:
         if self.core.ending is None:
             self._start_due(now)
             feel_pulse(self.core, now)
+        self.core.everywhere.tick(now)
         return self._finish(now)
 
     # --- processes ---------------------------------------------------------------------------------------------------
@@ -187,6 +190,7 @@ class AdminMachine:
         moved = give_up(core, core.kept.at(number)) if fine else rehouse(core, process, replacement, now)
         self._start_due(now)  # what a process of their own is for
         names = {address: name for name, address in core.names.release_process(number)}
+        core.everywhere.release_process(number, now)
         core.top.lost(core.system, number, reason, detail, now, moved, names)
         lost = signals.ProcessLost((number,), reason, detail, moved)
         core.broadcast(lost)
@@ -257,6 +261,16 @@ class AdminMachine:
     def meets(self, contacts: Collection[str]) -> None:
         """These other systems, and those that will be among them, are the only ones that have had to do with this one."""
         self.core.contacts = contacts
+
+    def joins(self, now: float) -> list[Effect]:
+        """This system is about to be a member of a convention, which then decides about names that are unique there."""
+        self.core.everywhere.joins(now)
+        return self._finish(now)
+
+    def names_replied(self, reply: Reply, now: float) -> list[Effect]:
+        """The convention's authority over names has answered."""
+        self.core.everywhere.replied(reply, now)
+        return self._finish(now)
 
     @property
     def pulled(self) -> bool:

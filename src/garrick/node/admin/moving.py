@@ -33,6 +33,7 @@ def rehouse(core: Core, dead: Process, replacement: Process | None, now: float) 
             continue
         core.kept.move(entry, home.number)
         core.names.rehome(entry.keep.address, home.number)
+        core.everywhere.rehome(entry.keep.address, home.number)
         moved[entry.keep.address] = home.number
     if survivors:
         core.report("warning", f"made again elsewhere: {len(survivors)} of the actors of process {dead.number}")

@@ -55,6 +55,10 @@ class Names:
             del self._holders[name]
         return freed
 
+    def processes(self) -> list[int]:
+        """Those with actors that hold names."""
+        return sorted({holder.process for holder in self._holders.values()})
+
     def find(self, name: str) -> Address[Any] | None:
         """The holder of the name."""
         holder = self._holders.get(name)

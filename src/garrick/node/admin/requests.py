@@ -33,18 +33,27 @@ def name_claim(core: Core, message: signals.NameClaim, sender: Sender, now: floa
     number = sender.process if sender is not None else message.address.process
     if not core.processes.alive(number):
         return  # its process is gone: nobody waits for the answer, and nobody would free the name
+    if message.everywhere:
+        core.everywhere.claim(message.name, message.address, sender or control(core.system, number), now)
+        return
     holder = core.names.claim(message.name, message.address, number)
     core.send(sender or control(core.system, number), signals.NameAnswer(message.name, message.address, holder))
 
 
 def name_released(core: Core, message: signals.NameReleased, sender: Sender, now: float) -> None:
     """The name is free again."""
-    core.names.release(message.name, message.address)
+    if message.everywhere:
+        core.everywhere.release(message.name, message.address, now)
+    else:
+        core.names.release(message.name, message.address)
 
 
 def lookup(core: Core, message: signals.Lookup, sender: Sender, now: float) -> None:
     """Who has the name?"""
-    core.reply(sender, core.names.find(message.name))
+    if message.everywhere:
+        core.everywhere.find(message.name, sender, now)
+    else:
+        core.reply(sender, core.names.find(message.name))
 
 
 def numbers_wanted(core: Core, message: signals.NumbersWanted, sender: Sender, now: float) -> None:
