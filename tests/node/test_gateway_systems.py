@@ -190,5 +190,6 @@ def test_a_name_of_the_convention_moves_when_its_host_is_killed(systems: Systems
                 time.sleep(0.05)
         with ActorSystem.attach(systems.name("app")) as app:
             assert app.lookup("one", everywhere=True) == second
+            systems.start("h1")
             h2.stop_actor(second)
             until(lambda: app.lookup("one", everywhere=True) is None)

@@ -73,6 +73,8 @@ class Account(Actor):
         assert_type(await self.ask(other, Plain()), Any)
         assert_type(await self.offer(other, Plain(), timeout=2.0), None)
         assert_type(await self.lookup("ben"), Address[Any] | None)
+        assert_type(await self.lookup("ben", everywhere=True), Address[Any] | None)
+        assert_type(self.epoch, int | None)
         return [self.owner]
 
     @on(cancellable=True)
