@@ -17,7 +17,7 @@ from garrick.engine.reachability import events_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from garrick.engine.names import Request
+    from garrick.engine.names import Reply, Request
 
 
 __all__ = ["MemoryEngine"]
@@ -54,6 +54,7 @@ class MemoryEngine:
         self._offer = f.Offer({}, (), 0.0)
         self._on_event: OnEvent = nobody
         self._on_members: OnMembers = nobody
+        self.on_names: OnNames = nobody
         self._wake_at: float | None = None
 
     @property
@@ -78,6 +79,7 @@ class MemoryEngine:
         self._on_event, self._on_members = on_event, on_members
         self.carrier.open(system, on_frame, on_event)
         self.carrier.on_feed = self._feed
+        self.carrier.on_names = self._hear_names
         self.follower = f.Follower(system, self.network.shared)
         self.carrier.is_idle = self._is_idle
         self._feed(self._offer)
@@ -102,15 +104,6 @@ class MemoryEngine:
 
     def ask_names(self, request: Request) -> None:
         self.carrier.ask(d.NamesAsked(self.carrier.name, request, self.carrier))
-
-    @property
-    def on_names(self) -> OnNames:
-        """See `Engine`."""
-        return self.carrier.on_names
-
-    @on_names.setter
-    def on_names(self, on_names: OnNames) -> None:
-        self.carrier.on_names = on_names
 
     async def leave(self) -> None:
         self.leave_now()
@@ -152,6 +145,9 @@ class MemoryEngine:
                 case f.Shunned(why):
                     self._on_event(Refused("join", why))
         self._plan_wake()
+
+    def _hear_names(self, reply: Reply) -> None:
+        self.on_names(reply)
 
     def _is_idle(self, event: f.Event) -> bool:
         told = self.follower.foresees(event) if self.follower is not None and self._is_news is not None else None
