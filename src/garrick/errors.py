@@ -473,3 +473,35 @@ class BundleRefused(SourceError):
         if code is not None:
             self.code = code
         super().__init__(message, hint=hint)
+
+
+class SourceMissing(SourceError, ModuleNotFoundError):
+    """Code of a source is needed that is not in this process and can't be brought in."""
+
+    code = "GAR-7201"
+    usual_hint = "put the bundle into the store of this host, or name another store in GARRICK_SOURCES"
+
+    def __init__(self, message: str, *, name: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+
+
+class SourceConflict(SourceError):
+    """A source can't be loaded in this process, because of what it is or of what is there."""
+
+    code = "GAR-7202"
+    usual_hint = "load it in another process"
+
+
+class SourceDamaged(SourceError):
+    """The store of this host is not what it was, or not private."""
+
+    code = "GAR-7203"
+    usual_hint = "remove the directory that the text names; the bundle is fetched or added again"
+
+
+class SourceInUse(SourceError):
+    """A source can't be unloaded while somebody holds it."""
+
+    code = "GAR-7204"
+    usual_hint = "end what uses it first"
