@@ -30,8 +30,8 @@ from garrick import (
 class Gate:
     """A file that is there or not: handlers of any process can wait at it with plain blocking calls. Picklable.
 
-    On ``sim`` the ten seconds are virtual and soon over, since the program's thread goes on only when the handler has ended that runs
-    on it. So a test may rely on the order of things, but not on the gate having been open.
+    In worlds whose handlers run on the program's thread the ten seconds are virtual and soon over, since it goes on only when the
+    handler has ended. So a test may rely on the order of things, but not on the gate having been open.
     """
 
     def __init__(self, path: str) -> None:

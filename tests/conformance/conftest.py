@@ -26,8 +26,11 @@ Start = Callable[..., ActorSystem]
 SIMULATED = {"sim", "sim-convention", "sequential"}
 """Bases that are driven by the program's thread, the first two in virtual time."""
 CONVENTIONS = {"convention", "sim-convention"}
-RANDOM = "sim-random"
-"""Base ``sim`` once more, with the events in a random order: each test has a seed of its own, the same in every run."""
+RANDOM = {"sim": "sim-random", "sim-convention": "sim-convention-random"}
+"""Simulated bases once more, with the events in a random order: each test has a seed of its own, the same in every run."""
+ORIGINALS = {again: base for base, again in RANDOM.items()}
+SAMPLE = 4
+"""One in so many tests of the convention in a random order is no soak test."""
 
 _numbers = count(1)
 
@@ -74,9 +77,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "gate" in metafunc.fixturenames and base == "sequential"
         )  # nothing opens it while a handler waits there
     ]
-    if "sim" in bases and not marked("first_come"):
-        bases.append(RANDOM)
+    if not marked("first_come"):
+        bases += [RANDOM[base] for base in bases if base in RANDOM]
     marks = {base: [pytest.mark.processes] if base in WITH_PROCESSES else [] for base in bases}
+    if "gate" not in metafunc.fixturenames and zlib.crc32(metafunc.definition.nodeid.encode()) % SAMPLE:
+        marks[RANDOM["sim-convention"]] = [pytest.mark.soak]
     metafunc.parametrize("base", [pytest.param(base, marks=marks[base]) for base in bases], indirect=True)
 
 
@@ -91,14 +96,14 @@ def _before_all_tests() -> None:
 def base(request: pytest.FixtureRequest) -> str:
     """The base that the test runs on."""
     found: str = request.param
-    return "sim" if found == RANDOM else found
+    return ORIGINALS.get(found, found)
 
 
 @pytest.fixture
 def seed_of_order(request: pytest.FixtureRequest) -> int | None:
     """In which order things happen on a simulated base; None: in that of arrival."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec is not None and callspec.params.get("base") == RANDOM:
+    if callspec is not None and callspec.params.get("base") in ORIGINALS:
         return zlib.crc32(request.node.nodeid.encode()) + conventions.SEED
     return conventions.SEED if conventions.POLICY else None
 
@@ -180,7 +185,8 @@ def start(
             options.pop("name")
             system: ActorSystem = conventions.real(folder, **options)
         elif base == "sim-convention":
-            system = conventions.simulated(**options)
+            order = {} if seed_of_order is None else {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
+            system = conventions.simulated(**order, **options)
         elif base == "sequential":
             system = _sequential(**options)
         elif base == "sim" and seed_of_order is not None:

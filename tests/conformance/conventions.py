@@ -141,10 +141,13 @@ def real(folder: Path, *, capabilities: Mapping[str, Any] | None = None) -> Conv
     return Convention(here, there, lambda: None)
 
 
-def simulated(*, name: str = "", capabilities: Mapping[str, Any] | None = None) -> Convention:
-    """Two systems of one world."""
+def simulated(
+    *, name: str = "", capabilities: Mapping[str, Any] | None = None, seed: int | None = None, policy: str = ""
+) -> Convention:
+    """Two systems of one world; in another order than that of arrival the program goes on while a handler waits."""
     number = next(_numbers)  # several worlds of one program would be the same world
-    world = World(number + 1000 * SEED, POLICY or "fifo")
+    policy = policy or POLICY or "fifo"
+    world = World(number + 1000 * SEED if seed is None else seed, policy, own_thread=policy != "fifo")
     here = world.system(f"here-{number}", capabilities or {})
     there = world.system(f"there-{number}", {**FAR, **(capabilities or {})})
     return Convention(here, there, world.close)

@@ -24,7 +24,9 @@ from garrick import (
     SystemStopped,
     on,
 )
+from garrick.errors import SimFailure
 from garrick.runtime.runtime import Runtime
+from garrick.sim.world import World
 
 from .actors import Asks, Counter, Echo, Naps, Sleeper
 
@@ -354,3 +356,26 @@ def test_addresses_of_two_seeds_differ() -> None:
     with ActorSystem("sim", seed=1) as one, ActorSystem("sim", seed=2) as two:
         addresses: list[Address[Any]] = [one.spawn(Echo), two.spawn(Echo)]
         assert addresses[0] != addresses[1]
+
+
+def test_with_a_thread_of_its_own_a_handler_does_not_hold_up_the_program() -> None:
+    with World(own_thread=True) as world:
+        system = world.system("here")
+        sleeper, other = system.spawn(Sleeper), system.spawn(Sleeper)
+        long = system._runtime.ask(sleeper, 100, 200)
+        assert system.ask(other, 1, timeout=5) == pytest.approx(world.now)
+        assert world.now < 10
+        with pytest.raises(AskTimeout):
+            system.ask(sleeper, 1, timeout=5)
+        assert world.now < 20
+        assert long.result() == pytest.approx(world.now)
+        assert 100 < world.now < 110
+
+
+def test_what_fails_on_a_thread_of_the_world_is_raised_in_the_program() -> None:
+    with World(own_thread=True) as world:
+        system = world.system("here")
+        sleeper = system.spawn(Sleeper)
+        world.always("not for long", lambda: world.now < 10)
+        with pytest.raises(SimFailure, match="not for long"):
+            system.ask(sleeper, 100, timeout=200)

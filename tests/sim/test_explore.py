@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from garrick.errors import Diverged
 from garrick.sim import World, explore, sim_test
 from garrick.sim.artefact import Artefact
 from garrick.sim.choices import Label
+from garrick.sim.explore import Report
 from garrick.sim.loading import load
 from garrick.sim.order import PICK
 from garrick.sim.replay import replay
@@ -100,8 +102,14 @@ def slow_network(world: World) -> None:
     drops = one.spawn(Drops, late)
     begin = world.now
     one.send(drops, 20)
-    world.run(20)
+    world.run(3)
     assert two.ask(late, "tell") - begin < 1.2
+
+
+@cache
+def slow_network_explored() -> Report:
+    """Two tests look at it."""
+    return explore(slow_network, range(100), artefacts=None)
 
 
 def fine(world: World) -> None:
@@ -181,8 +189,8 @@ def test_a_race_is_found_and_made_small(tmp_path: Path) -> None:
         report.check()
 
 
-def test_a_fault_is_found_and_told_in_a_sentence(tmp_path: Path) -> None:
-    report = explore(slow_network, range(100), artefacts=tmp_path)
+def test_a_fault_is_found_and_told_in_a_sentence() -> None:
+    report = slow_network_explored()
     assert report.shrunk is not None
     assert len(report.shrunk.overrides) <= 4
     assert "frame" in report.story
@@ -191,7 +199,7 @@ def test_a_fault_is_found_and_told_in_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scenario", [lost_update, slow_network])
 def test_an_artefact_makes_the_same_run_again(scenario: Any, tmp_path: Path) -> None:
-    report = explore(scenario, range(100), artefacts=tmp_path)
+    report = slow_network_explored() if scenario is slow_network else explore(scenario, range(100), artefacts=tmp_path)
     for artefact in (report.failed, report.shrunk):
         assert artefact is not None
         loaded = Artefact.load(artefact.save(tmp_path / "again.json"))
@@ -199,8 +207,8 @@ def test_an_artefact_makes_the_same_run_again(scenario: Any, tmp_path: Path) -> 
         outcome = replay(scenario, loaded, strict=True)
         assert outcome.failure == artefact.failure
         assert outcome.made == artefact.overrides
-    assert report.path is not None
-    content = json.loads(report.path.read_text())
+    path = report.shrunk.save(tmp_path / "shrunk.json") if report.path is None else report.path  # type: ignore[union-attr]
+    content = json.loads(path.read_text())
     assert content["made_with"]["python"] == sys.version.split()[0]
     assert content["trace"] == report.shrunk.trace  # type: ignore[union-attr]
 
@@ -321,7 +329,8 @@ def test_a_scenario_is_found_by_its_name() -> None:
     path = os.path.relpath(__file__)
     assert load(f"{path}::fine") is fine
     assert load(f"{__name__}::fine") is fine
-    assert load(f"{path}::test_a_decorated_function_runs_with_each_seed").__name__.startswith("test_a_decorated")
+    with pytest.raises(InvalidArgument, match="tmp_path"):
+        load(f"{path}::test_a_decorated_function_runs_with_each_seed")
     for wrong in (f"{path}::nothing", "nowhere.py::x", "nowhere.at.all::x", "x", f"{path}::f.<locals>.g"):
         with pytest.raises(InvalidArgument):
             load(wrong)
@@ -372,3 +381,36 @@ def test_sentences() -> None:
         "nemesis: pause (s1, 3) = 1",
         "x (1) = 1",
     ]
+
+
+class TestOfAClass:
+    tellers = 2
+
+    @sim_test(seeds=30, artefacts=None)
+    def test_it_gets_itself_and_a_world(self, world: World) -> None:
+        assert isinstance(self, TestOfAClass)
+        assert isinstance(world, World)
+
+    def fails(self, world: World) -> None:
+        assert self.tellers == world.seed - world.seed
+
+    def wants(self, world: World, tmp_path: Path) -> None: ...
+
+
+def test_a_method_is_found_by_its_name() -> None:
+    for separator in ("::", "."):
+        assert run(load(f"{__file__}::TestOfAClass{separator}test_it_gets_itself_and_a_world"), Plan(1)).ok
+    failed = run(load(f"{__file__}::TestOfAClass::fails"), Plan(1)).failure
+    assert failed is not None
+    assert failed.message == "assert self.tellers == world.seed - world.seed"
+    with pytest.raises(InvalidArgument, match="wants tmp_path beside the world"):
+        load(f"{__file__}::TestOfAClass::wants")
+
+
+def test_what_was_said_is_told_and_not_compared() -> None:
+    def scenario(world: World) -> None:
+        raise ValueError(f"seed {world.seed} of 0x1f")
+
+    one, other = (run(scenario, Plan(seed)).failure for seed in (1, 2))
+    assert one == other
+    assert str(one) == "ValueError: seed 1 of 0x1f"

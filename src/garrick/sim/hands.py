@@ -12,7 +12,8 @@ Owns the threads and who runs. Must not know what is stepped. Invariants:
 * Whoever switches to a parked thread is idle from then on, with the kernel's loop on top of its stack: so a thread that parks always
   finds one that can step the kernel, or starts one.
 * The program's thread steps the kernel whenever it is free; its wait ends only there. If it is parked itself, in a handler, then the
-  program's wait lasts until that handler is over.
+  program's wait lasts until that handler is over. With ``own_thread`` it only waits, and another one steps the kernel, so that handlers
+  that wait never hold up the program.
 * One program thread drives at a time; others wait for their turn.
 """
 
@@ -139,9 +140,10 @@ class Crew:
         kernel: what is stepped.
         seed: of what code draws that belongs to no actor.
         fences: whether code that is stepped meets those of `garrick.sim.fences`.
+        own_thread: whether the kernel is stepped by a thread of the crew, and never by the program's.
     """
 
-    def __init__(self, kernel: Kernel, seed: int = 0, *, fences: bool = True) -> None:
+    def __init__(self, kernel: Kernel, seed: int = 0, *, fences: bool = True, own_thread: bool = False) -> None:
         self.kernel = kernel
         self.random = SeededRandom(seed, "world")
         self.story = kernel.story
@@ -149,6 +151,9 @@ class Crew:
         """Called after each step, for `garrick.sim.checks`."""
         self.breaks: Breaks | None = None
         self._fences = fences
+        self._own_thread = own_thread
+        self._still = False
+        """With a thread of its own: nothing is left that could happen."""
         self._collect_at = COLLECT_STEPS
         self.buried = 0
         """Systems that have ended since all garbage was collected."""
@@ -271,7 +276,10 @@ class Crew:
             self._until = until
             try:
                 with self._fenced():
-                    self._drive(hand)
+                    if self._own_thread:
+                        self._stand_by(hand)
+                    else:
+                        self._drive(hand)
             finally:
                 self._root = self.running = None
                 self._until = _never
@@ -286,6 +294,18 @@ class Crew:
 
     # --- stepping ------------------------------------------------------------------------------------------------------------
 
+    def _stand_by(self, root: Hand) -> None:
+        """The program's thread: another one steps the kernel until this one has what it waits for."""
+        self._still = False
+        while True:
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
+            if self._still or self._until():
+                return
+            root.idle = True
+            self._switch(root, self._next())
+
     def _drive(self, hand: Hand) -> None:
         kernel = self.kernel
         while True:
@@ -298,7 +318,7 @@ class Crew:
                     return
             elif self.closed or root is None:
                 return
-            elif root.idle:
+            elif root.idle and (not self._own_thread or self._failure or self._still or self._until()):
                 root.idle = False
                 self._idle.append(hand)
                 self._switch(hand, root)
@@ -324,6 +344,7 @@ class Crew:
             if not more:
                 if hand is root:
                     return
+                self._still = True
                 self._free_root()
 
     def _collect(self) -> None:
@@ -399,14 +420,17 @@ class Crew:
                 me.gate.acquire()
                 break
             except KeyboardInterrupt as error:  # it is not our turn: two threads would run
-                interrupt = error
+                if self._own_thread:
+                    self.fail(error)
+                else:
+                    interrupt = error
         if interrupt is not None:
             raise interrupt
 
     def _next(self) -> Hand:
         """A thread that can step the kernel."""
         root = self._root
-        if root is not None and root.idle:
+        if root is not None and root.idle and not self._own_thread:
             root.idle = False
             return root
         if self._idle:

@@ -75,10 +75,12 @@ class Failure:
     check: str
     """Kind and name of the check; empty for exceptions of the scenario."""
     message: str
-    """Without numbers and addresses."""
+    """Without numbers and addresses: what failures are compared by."""
+    said: str = field(default="", compare=False)
+    """What was really said."""
 
     def __str__(self) -> str:
-        return f"{self.error}: {self.message}" if not self.check else f"{self.check}: {self.message}"
+        return f"{self.check or self.error}: {self.said or self.message}"
 
 
 @dataclass
@@ -148,16 +150,21 @@ def is_failure(error: BaseException) -> bool:
 def failure_of(error: BaseException) -> Failure:
     """Of which kind it is."""
     if isinstance(error, SimFailure):
-        return Failure("SimFailure", f"{error.kind}: {error.check}", _normal(error.message))
-    message = str(error)
+        return Failure("SimFailure", f"{error.kind}: {error.check}", _normal(error.message), _first_line(error.message))
+    message = said = _first_line(str(error))
     if isinstance(error, AssertionError):  # the values that it shows may differ
         frames = traceback.extract_tb(error.__traceback__)
-        message = (frames[-1].line or "") if frames else message
-    return Failure(type(error).__qualname__, "", _normal(message))
+        message = (frames[-1].line if frames else "") or message
+        said = message if said in message else f"{message}: {said.removeprefix('AssertionError: ')}"
+    return Failure(type(error).__qualname__, "", _normal(message), said)
+
+
+def _first_line(message: str) -> str:
+    return message.partition("\n")[0][:300]
 
 
 def _normal(message: str) -> str:
-    return _CHANGING.sub("#", message.partition("\n")[0])[:300]
+    return _CHANGING.sub("#", _first_line(message))
 
 
 def _keep(world: World, outcome: Outcome) -> None:

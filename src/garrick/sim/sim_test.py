@@ -28,7 +28,7 @@ def sim_test(
     artefacts: str | Path | None = FOLDER,
     fences: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
-    """Make a test of a function whose first parameter is a `World`: it is called with a new one for each seed.
+    """Make a test of a function whose first parameter (after ``self``) is a `World`: it is called with a new one for each seed.
 
     The test fails with the error of the lowest seed that fails; a note tells the seed, the smallest run that fails alike, and how to replay
     it. Other parameters remain (fixtures, for example). The function itself is the attribute ``scenario``.
@@ -50,13 +50,14 @@ def sim_test(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., None]:
         parameters = list(inspect.signature(function).parameters.values())
-        if not parameters:
+        at = int(bool(parameters) and parameters[0].name == "self")
+        if len(parameters) <= at:
             raise InvalidArgument(f"{function.__qualname__} takes no world", hint="def test_it(world: World): ...")
 
         @functools.wraps(function)
         def test(*arguments: Any, **keywords: Any) -> None:
             def scenario(world: World) -> Any:
-                return function(world, *arguments, **keywords)
+                return function(*arguments[:at], world, *arguments[at:], **keywords)
 
             functools.update_wrapper(scenario, function)
             explore(
@@ -71,7 +72,7 @@ def sim_test(
                 fences=fences,
             ).check()
 
-        test.__signature__ = inspect.Signature(parameters[1:])  # type: ignore[attr-defined]
+        test.__signature__ = inspect.Signature([*parameters[:at], *parameters[at + 1 :]])  # type: ignore[attr-defined]
         test.scenario = function  # type: ignore[attr-defined]
         return test
 

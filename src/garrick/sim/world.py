@@ -54,6 +54,9 @@ class World(SystemFaults, Watching):
         record: keep what is needed to make the run again (`garrick.sim.artefact`).
         fences: whether code of the world that reaches for time, randomness, threads, processes or sockets gets what the seed decides, or
             `NotSimulated` (`garrick.sim.boundary()`). False: it gets the real ones, and nothing promises that two runs are equal.
+        own_thread: whether handlers run on a thread of the world's own. By default they run on the program's, where a debugger finds
+            them on one stack; then a handler that waits (``time.sleep``, ``.result()``) may hold up the program that waits for
+            something else meanwhile. With a thread of their own they never do, as on the other bases.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class World(SystemFaults, Watching):
         choices: Choices | None = None,
         record: bool = False,
         fences: bool = True,
+        own_thread: bool = False,
     ) -> None:
         super().__init__()
         self.seed = seed
@@ -74,7 +78,7 @@ class World(SystemFaults, Watching):
         self._kernel = Kernel(self.choices) if order is None else OpenKernel(order, self.choices, record=record)
         if record:
             self._kernel.trace = Trace(keep=None)
-        self._crew = Crew(self._kernel, seed, fences=fences)
+        self._crew = Crew(self._kernel, seed, fences=fences, own_thread=own_thread)
         self._ids = SeededIds(seed)
         self._nodes: dict[str, SimNode] = {}
         self._systems: dict[str, ActorSystem] = {}
