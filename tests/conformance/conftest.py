@@ -185,7 +185,9 @@ def start(
             options.pop("name")
             system: ActorSystem = conventions.real(folder, **options)
         elif base == "sim-convention":
-            order = {} if seed_of_order is None else {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
+            order: dict[str, Any] = (
+                {} if seed_of_order is None else {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
+            )
             system = conventions.simulated(**order, **options)
         elif base == "sequential":
             system = _sequential(**options)
