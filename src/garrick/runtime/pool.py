@@ -16,7 +16,8 @@ from garrick.observe.here import HERE
 from garrick.runtime.slow import Running
 
 THREADS = 512
-"""How many handlers of one process may block at a time; the steps of further ones wait their turn, first come first served."""
+"""How many handlers of one process may block at a time; the steps of further ones wait their turn: classes in turn, those of one class
+first come first served. A class of which nothing runs need not wait, so that no class can keep another one from running."""
 SPARE = 64
 """Idle threads that are kept for the next burst."""
 
@@ -24,6 +25,8 @@ BRANCHES = 2
 """How many threads a new one starts before its own job, while there is more to start: a burst doubles with each generation."""
 
 Job = Callable[[], None]
+Task = tuple[Any, Job]
+"""A job and its group: the class of its actor; None for what does not count."""
 StepEnded = Callable[[Any, float], None]
 """Told the cell and the wall time, in seconds, of a step that an executor has run."""
 
@@ -31,8 +34,9 @@ StepEnded = Callable[[Any, float], None]
 class Pool:
     """Runs jobs on idle threads; makes a new thread when none is idle and fewer than ``limit`` run.
 
-    Beyond the limit jobs wait their turn, first come first served. `submit_now` has no limit: it is for the baton, which must always
-    find a thread. Jobs must not raise.
+    Beyond the limit jobs wait their turn: groups in turn, first come first served within one. A group of which nothing runs gets a
+    thread beyond the limit, so there are at most ``limit`` threads and one for each group. `submit_now` has no limit: it is for the
+    baton, which must always find a thread. Jobs must not raise.
 
     Starting a thread waits until the new thread has run, which takes milliseconds on a busy machine. `submit` is called by the holder of
     the baton, whom nothing may keep: it starts one thread, and those that a burst needs beyond it are started by new ones.
@@ -43,31 +47,35 @@ class Pool:
         self.limit = limit
         self._lock = threading.Lock()
         self._idle: deque[_Thread] = deque()
-        self._waiting: deque[Job] = deque()
+        self._waiting: dict[Any, deque[Job]] = {}
+        """By group, in the order of their turns."""
+        self._running: dict[Any, int] = {}
+        """How many threads each group has."""
         self._threads: set[_Thread] = set()
         self._exempt = 0
         self._growing = 0
         """How many new threads are at work that start others for what waits."""
         self._closed = False
 
-    def submit(self, job: Job) -> None:
-        """Run ``job`` soon on some thread."""
+    def submit(self, job: Job, group: Any = "") -> None:
+        """Run ``job`` soon on some thread; jobs of one ``group`` share what the limit leaves them."""
         with self._lock:
-            if self._idle:
-                self._idle.pop().give(job)
-            elif self._growing or not self._may_grow():
-                self._waiting.append(job)
-            else:
+            self._waiting.setdefault(group, deque()).append(job)
+            if self._growing:
+                return  # whoever grows looks at what waits
+            while self._idle and (task := self._take(free=True)):
+                self._idle.pop().give(task)
+            if task := self._take(free=self._may_grow()):
                 self._growing = 1
-                self._new(partial(self._grow, job))
+                self._new((task[0], partial(self._grow, task[1])))
 
     def submit_now(self, job: Job) -> None:
         """Run ``job`` at once, on a new thread if necessary."""
         with self._lock:
             if self._idle:
-                self._idle.pop().give(job)
+                self._idle.pop().give((None, job))
             else:
-                self._new(job)
+                self._new((None, job))
 
     def exempt(self, change: int) -> None:
         """This thread begins (+1) or ends (-1) to wait for an answer: it does not count, or the pool would deadlock.
@@ -79,8 +87,8 @@ class Pool:
             return
         with self._lock:
             self._exempt += change
-            if change > 0 and self._waiting and not self._idle and not self._growing:
-                self._new(self._waiting.popleft())
+            if change > 0 and not self._growing and (task := self._take(free=self._may_grow())):
+                self._new(task)
 
     def close(self, timeout: float) -> list[str]:
         """End the idle threads, wait up to ``timeout`` s for the others; the names of those that are still in user code."""
@@ -103,36 +111,58 @@ class Pool:
     def _may_grow(self) -> bool:
         return len(self._threads) - self._exempt < self.limit
 
+    def _take(self, *, free: bool) -> Task | None:
+        """What is next in line: any group's when a thread is ``free``, else that of a group of which nothing runs. With the lock held."""
+        for group, jobs in self._waiting.items():
+            if free or group not in self._running:
+                job = jobs.popleft()
+                del self._waiting[group]
+                if jobs:
+                    self._waiting[group] = jobs  # its next turn comes after everybody else's
+                self._running[group] = self._running.get(group, 0) + 1
+                return group, job
+        return None
+
+    def _ended(self, group: Any) -> None:
+        if group is not None:
+            self._running[group] -= 1
+            if not self._running[group]:
+                del self._running[group]
+
     def _grow(self, job: Job) -> None:
         """On a new thread: start a few others for what waits, which do the same, and then do the job."""
         started = 0
         while True:
             with self._lock:
-                if not self._waiting or not self._may_grow() or (started >= BRANCHES and self._growing > 1):
+                following = None
+                if started < BRANCHES or self._growing == 1:
+                    following = self._take(free=bool(self._idle) or self._may_grow())
+                if following is None:
                     self._growing -= 1
                     break
-                following = self._waiting.popleft()
                 if self._idle:
                     self._idle.pop().give(following)
                     continue
                 self._growing += 1
-                thread = _Thread(self, partial(self._grow, following))
+                thread = _Thread(self, (following[0], partial(self._grow, following[1])))
                 self._threads.add(thread)
             thread.start()
             started += 1
         job()
 
-    def _new(self, job: Job) -> None:
-        thread = _Thread(self, job)
+    def _new(self, task: Task) -> None:
+        thread = _Thread(self, task)
         self._threads.add(thread)
         thread.start()
 
-    def _next(self, thread: _Thread) -> bool:
-        """The thread has finished a job; False when it should end."""
+    def _next(self, thread: _Thread, group: Any) -> bool:
+        """The thread has finished a job of ``group``; False when it should end."""
         with self._lock:
-            if self._waiting:
-                thread.give(self._waiting.popleft())
-            elif self._closed or len(self._idle) >= SPARE:
+            self._ended(group)
+            beyond = len(self._threads) - self._exempt > self.limit
+            if task := self._take(free=not beyond):
+                thread.give(task)
+            elif self._closed or beyond or len(self._idle) >= SPARE:
                 self._threads.discard(thread)
                 return False
             else:
@@ -141,26 +171,28 @@ class Pool:
 
 
 class _Thread(threading.Thread):
-    def __init__(self, pool: Pool, job: Job) -> None:
+    def __init__(self, pool: Pool, task: Task) -> None:
         super().__init__(name=pool.name, daemon=True)
         self._pool = pool
-        self._job: Job | None = job
+        self._task: Task | None = task
         self._go = threading.Lock()
         self._go.acquire()
 
-    def give(self, job: Job | None) -> None:
-        self._job = job
+    def give(self, task: Task | None) -> None:
+        self._task = task
         self._go.release()
 
     def run(self) -> None:
         while True:
-            job, self._job = self._job, None
-            if job is None:
+            task, self._task = self._task, None
+            if task is None:
                 break
+            group, job = task
             job()
-            del job
-            if not self._pool._next(self):
+            del job, task
+            if not self._pool._next(self, group):
                 return
+            del group
             self._go.acquire()
         with self._pool._lock:
             self._pool._threads.discard(self)
@@ -196,7 +228,7 @@ class PoolExecutor(Executor):
 
     def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
         """See Executor."""
-        self._pool.submit(lambda: run_step(cell, call, context, done, self._after))
+        self._pool.submit(lambda: run_step(cell, call, context, done, self._after), cell.spec.actor_class)
 
 
 class OwnThread(Executor):

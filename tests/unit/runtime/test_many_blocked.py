@@ -62,3 +62,25 @@ def test_thousands_of_blocked_handlers_share_a_bounded_number_of_threads() -> No
     # First come, first served: nobody has a second turn before everybody has begun the first.
     fair = turns[: ACTORS - LIMIT]
     assert len(set(fair)) == len(fair)
+
+
+def test_a_quick_class_that_was_thought_to_wait_is_not_kept_by_those_that_do() -> None:
+    """On a busy machine a thread that gets no processor looks like one that waits, and its class goes to the pool."""
+    gate = threading.Event()
+    turns: list[int] = []
+    with ActorSystem("local") as system:
+        scheduler = system._runtime.scheduler
+        assert isinstance(scheduler, Baton)
+        scheduler.pool.limit = 4
+        quick = [system.spawn(Quick) for _ in range(3)]
+        sleepers = [system.spawn(Sleeper, number, gate, turns) for number in range(20)]
+        for actor in (quick[0], sleepers[0]):
+            scheduler._profile(actor._cell).detached(1.0, 0.0)
+            scheduler._change_mode(actor._cell)
+        replies = [system._runtime.ask(each, "more", WAIT) for each in sleepers]
+        for _ in range(20):
+            asked = [system._runtime.ask(each, "meanwhile", WAIT) for each in quick]
+            assert [reply.result() for reply in asked] == ["meanwhile"] * 3
+        assert not turns
+        gate.set()
+        assert [reply.result() for reply in replies] == list(range(20))

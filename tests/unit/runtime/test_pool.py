@@ -63,6 +63,56 @@ def test_beyond_the_limit_jobs_wait_their_turn(pool: Pool) -> None:
     blocking[1].go.set()
 
 
+def test_a_group_of_which_nothing_runs_need_not_wait(pool: Pool) -> None:
+    blocking = [Blocks() for _ in range(2)]
+    for job in blocking:
+        pool.submit(job, "slow")
+        assert job.began.wait(WAIT)
+    for number in range(10):
+        blocking.append(Blocks())
+        pool.submit(blocking[-1], "slow")
+        ran: queue.Queue[int] = queue.Queue()
+        pool.submit(lambda number=number, ran=ran: ran.put(number), "quick")  # type: ignore[misc]
+        assert ran.get(timeout=WAIT) == number
+    assert len(pool._threads) <= 3
+    for job in blocking:
+        job.go.set()
+
+
+def test_what_waits_of_a_group_goes_on_while_others_block(pool: Pool) -> None:
+    blocking = [Blocks() for _ in range(2)]
+    for job in blocking:
+        pool.submit(job, "slow")
+        assert job.began.wait(WAIT)
+    first, order = Blocks(), queue.Queue[int]()
+    pool.submit(first, "quick")
+    assert first.began.wait(WAIT)
+    for number in range(5):
+        pool.submit(lambda number=number: order.put(number), "quick")  # type: ignore[misc]
+    assert order.empty()
+    first.go.set()
+    assert [order.get(timeout=WAIT) for _ in range(5)] == list(range(5))
+    for job in blocking:
+        job.go.set()
+
+
+def test_groups_take_turns_and_the_limit_holds_again() -> None:
+    pool, gate = Pool("test-turns", limit=1), Blocks()
+    pool.submit(gate, "a")
+    assert gate.began.wait(WAIT)
+    other = Blocks()
+    pool.submit(other, "b")
+    assert other.began.wait(WAIT)
+    order: queue.Queue[str] = queue.Queue()
+    for group in "aaabb":
+        pool.submit(lambda group=group: order.put(group), group)  # type: ignore[misc]
+    gate.go.set()
+    assert [order.get(timeout=WAIT) for _ in range(3)] == ["a"] * 3  # b has its own thread, which blocks
+    other.go.set()
+    assert [order.get(timeout=WAIT) for _ in range(2)] == ["b"] * 2
+    assert pool.close(WAIT) == []
+
+
 def test_submit_now_knows_no_limit(pool: Pool) -> None:
     blocking = [Blocks() for _ in range(5)]
     for job in blocking:
