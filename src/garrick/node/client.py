@@ -31,7 +31,7 @@ from garrick.node.inlink import listen
 from garrick.node.limits import check_descriptors
 from garrick.node.mainmodule import Bodies, Main, MainFinder, own_main, publish, refuse_while_importing
 from garrick.node.reactor import READ
-from garrick.node.rundir import RunDir, remove_if_dead
+from garrick.node.rundir import RunDir, remove_ended
 from garrick.node.spawner import processors, python
 from garrick.node.worker import Process
 from garrick.observe import logsetup
@@ -186,7 +186,7 @@ class ClientNode:
         self._rundir.forget(self.runtime.number)
         if self._admin_process is not None:
             _reap(self._admin_process)
-            remove_if_dead(self._rundir.path)
+            remove_ended(self._rundir.path)
 
 
 class _Forked:
@@ -353,7 +353,7 @@ def start(
             admin.kill()
             admin.wait()
         rundir.close()
-        remove_if_dead(rundir.path)
+        remove_ended(rundir.path)
         raise
 
 
@@ -388,13 +388,15 @@ def _start_admin(config: NodeConfig, rundir: RunDir) -> subprocess.Popen[bytes]:
         finally:
             if output is not None:
                 os.close(output)
-    rundir.close()
-    assert process.stdin is not None
     try:
-        with process.stdin as pipe:
+        rundir.close()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin as pipe:  # it ended before it had read its configuration
             pipe.write(content)
-    except BrokenPipeError:
-        log.debug("the admin ended before it had read its configuration")
+    except BaseException:  # interrupted, and the caller does not know of it yet
+        process.kill()
+        process.wait()
+        raise
     if config.detached:
         process.returncode = 0  # nobody waits for it; an exit of this program must not complain
     return process

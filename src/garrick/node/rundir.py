@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,12 @@ TOKEN_SIZE = 32
 SUN_PATH_MAX = 107
 """Longest path of a Unix socket on Linux, without the closing zero."""
 _LONGEST_SOCKET = "p4294967295.sock"
+GONE_SECONDS = 2.0
+"""How long a system that has ended waits for its directory to be gone: a process of it that has not closed its copy of the lock yet, or
+somebody who sweeps, may hold the lock a moment longer."""
+SWEPT_SECONDS = 0.2
+"""How long a new system waits for a lock that may be held by somebody who sweeps, before it says that there is such a system."""
+_PAUSE = 0.005
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -82,6 +89,7 @@ class RunDir:
         """
         path = _path(name)
         sweep(path.parent)
+        deadline = time.monotonic() + SWEPT_SECONDS
         while True:
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
@@ -91,6 +99,9 @@ class RunDir:
                 continue  # somebody swept it away between mkdir and open: it was not locked yet
             if not _lock(lock):
                 os.close(lock)
+                if time.monotonic() < deadline:
+                    time.sleep(_PAUSE)
+                    continue
                 raise SystemExists(
                     f"a system named {name!r} is running",
                     hint=f"attach to it with ActorSystem.attach({name!r}), or give the new one another name",
@@ -98,12 +109,17 @@ class RunDir:
             if _same_file(lock, path / "lock"):
                 break
             os.close(lock)  # swept away between open and lock
-        for leftover in path.iterdir():
-            if leftover.name != "lock":
-                _remove(leftover)
-        made = cls(path, lock)
-        made.write("token", secrets.token_bytes(TOKEN_SIZE))
-        (path / "mains").mkdir(mode=0o700)
+        try:
+            for leftover in path.iterdir():
+                if leftover.name != "lock":
+                    _remove(leftover)
+            made = cls(path, lock)
+            made.write("token", secrets.token_bytes(TOKEN_SIZE))
+            (path / "mains").mkdir(mode=0o700)
+        except BaseException:  # interrupted, or no room
+            _remove(path)
+            os.close(lock)
+            raise
         return made
 
     @classmethod
@@ -196,6 +212,20 @@ def remove_if_dead(path: Path) -> bool:
         return True
     finally:
         os.close(lock)
+
+
+def remove_ended(path: Path) -> None:
+    """Remove the directory of a system that has just ended, and see it gone; bounded by `GONE_SECONDS`."""
+    try:
+        ours = path.stat()
+    except FileNotFoundError:
+        return
+    deadline = time.monotonic() + GONE_SECONDS
+    while not remove_if_dead(path) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+        with contextlib.suppress(FileNotFoundError):
+            if not os.path.samestat(ours, path.stat()):
+                return  # the next system of that name
 
 
 def _path(name: str) -> Path:

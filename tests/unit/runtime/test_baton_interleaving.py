@@ -7,6 +7,7 @@ the turn away. After every run: one holder, each message handled once, in order,
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 import time
@@ -309,6 +310,16 @@ class Theatre:
         left = [player.name for player in conductor.players if not player.over]
         if left:
             conductor.violation(f"does not end: {', '.join(left)}")
+
+
+@pytest.fixture(autouse=True)
+def _one_processor() -> Iterator[None]:
+    """One thread runs at a time anyway; to wake it on another processor would take longer than what it does."""
+    before = sorted(os.sched_getaffinity(0))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    os.sched_setaffinity(0, {before[worker % len(before)]})
+    yield
+    os.sched_setaffinity(0, before)
 
 
 @pytest.fixture(autouse=True)
