@@ -145,12 +145,12 @@ class Baton:
         self._stopping = True
         self.wake()
         self._monitor_wake.set()
-        left = len(self.runtime.cells)
+        actors = len(self.runtime.cells)
         while not (ended := self._ended.wait(timeout)):
             # A lane that only ends actors (hundreds of thousands take seconds) is in nobody's code: it gets the time as long as they
             # become fewer.
-            before, left = left, len(self.runtime.cells)
-            if left >= before:
+            before, actors = actors, len(self.runtime.cells)
+            if actors >= before:
                 break
         if self.runtime.async_lane is not None:
             ended = self.runtime.async_lane.close(timeout) and ended
