@@ -6,7 +6,7 @@ Owns only the waiting: everything that blocks there is awaited here. With base `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from garrick.errors import AskTimeout, GarrickError
@@ -92,6 +92,12 @@ class AsyncActorSystem:
                 runtime.route(address, Stop(), None, SIGNAL)
             raise
         return started.address if pending else address
+
+    async def probe(
+        self, key: str, function: Callable[[], Any], *, every: float = 5.0, timeout: float = 5.0
+    ) -> Address[Any]:
+        """See ActorSystem.probe."""
+        return await asyncio.to_thread(lambda: self.system.probe(key, function, every=every, timeout=timeout))
 
     def send(self, target: Address[Any], message: Any) -> None:
         """See ActorSystem.send. It never waits: what does not fit on a full way is queued; see `offer`."""

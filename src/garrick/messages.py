@@ -127,6 +127,11 @@ class CapabilityLost(Notice):
 
 
 @dataclass(frozen=True)
+class ProbeNow:
+    """Ask a prober (whose address `ActorSystem.probe` returns) to look now; the answer is the value that it found, or None."""
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """A message that nobody handled, as subscribers of dead letters receive it.
 

@@ -19,6 +19,7 @@ from garrick.observe import logsetup
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Lookup, SetCapability, Spec, StatusWanted, Stop, SubscribeDeadLetters
 from garrick.streams import Subscription
+from garrick.supervision import Restart
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
@@ -318,6 +319,28 @@ class ActorSystem:
         """Change a capability while the system runs; None removes it. Actors that no longer fit end."""
         self._check()
         self._runtime.route(self._runtime.admin, SetCapability(key, value), None, SIGNAL)
+
+    def probe(self, key: str, function: Callable[[], Any], *, every: float = 5.0, timeout: float = 5.0) -> Address[Any]:
+        """Keep a capability true by looking: ``function`` gives its value now and then, and actors come and go with it.
+
+        A value of None or False, an exception, and no answer in time all mean that the system does not have it.
+
+        Args:
+            key: of the capability.
+            function: of a module; it runs in a process of the system, on a thread of its own, and may wait.
+            every: seconds between two looks.
+            timeout: seconds that one look may take.
+
+        Returns:
+            The address of the actor that looks; it looks at once when asked (`ProbeNow`), and no more when it is stopped.
+
+        Raises:
+            InvalidArgument: ``every`` or ``timeout`` is not positive.
+        """
+        if not (every > 0 and timeout > 0):
+            raise InvalidArgument(f"every={every!r}, timeout={timeout!r}", hint="both are more than 0 seconds")
+        policy = Restart(max=1000, on_loss=True)
+        return self.spawn("garrick.probes.Prober", key, function, float(every), float(timeout), supervision=policy)
 
     def status(self, timeout: float = 5.0) -> dict[str, Any]:
         """Actors, mailboxes, processes, dead letters: what is known now, as plain data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -14,12 +15,14 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem
+from garrick import ActorSystem, ProbeNow
 from garrick.cli import main as command
 from garrick.engine.identity import create_convention, issue, save_credentials
 from garrick.engine.nats.server import free_port
 from garrick.errors import ActorGone, NameTaken, NoCapableSystem
 from tests.node.convention_actors import Parent, Where
+from tests.node.placement_actors import Database, Proxy, asks
+from tests.sim.moving_actors import Bystander, Keeper
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
@@ -193,3 +196,58 @@ def test_a_name_of_the_convention_moves_when_its_host_is_killed(systems: Systems
             systems.start("h1")
             h2.stop_actor(second)
             until(lambda: app.lookup("one", everywhere=True) is None)
+
+
+def test_a_host_that_loses_its_database(systems: Systems, capsys: pytest.CaptureFixture[str]) -> None:
+    database = Database()
+    ways = {name: Proxy(database.port) for name in ("h1", "h2")}
+    hosts = {name: ActorSystem.attach(systems.name(name)) for name in ways}
+    app = ActorSystem.attach(systems.name("app"))
+    try:
+        probers = {
+            name: host.probe("db", functools.partial(asks, ways[name].port), every=0.1) for name, host in hosts.items()
+        }
+        bystanders = {name: host.spawn(Bystander) for name, host in hosts.items()}
+        keeper = app.spawn(Keeper)
+        app.ask(keeper, True, timeout=5)  # its first place is wherever there is one soon
+        until(lambda: len(known(app, "db")) == 2, 30)
+        app.ask(keeper, 3, timeout=5)
+        victim = "h1" if systems.name("h1") in places(app, keeper)[1:] else "h2"
+        other = "h2" if victim == "h1" else "h1"
+
+        ways[victim].cut = True
+        assert hosts[victim].ask(probers[victim], ProbeNow(), timeout=10) is None
+        until(lambda: set(places(app, keeper)[1:]) == {systems.name(other)}, 30)
+        assert [told for told in app.ask(keeper, "told", timeout=5) if told[:2] == ("moved", "capability lost")]
+        for name, host in hosts.items():
+            assert host.ask(bystanders[name], "notices", timeout=5) == 0
+
+        ways[victim].cut = False
+        until(lambda: len(known(app, "db")) == 2, 30)
+        assert command(["node", "drain", systems.name(other)]) == 0
+        until(lambda: set(places(app, keeper)[1:]) == {systems.name(victim)}, 30)
+        assert command(["node", "ls", "--system", systems.name("app")]) == 0
+        assert "takes no actors" in capsys.readouterr().out
+        assert command(["node", "show", systems.name(victim), "--system", systems.name("app")]) == 0
+        assert "db = True" in capsys.readouterr().out
+        assert command(["node", "ping", systems.name(other), "--system", systems.name("app")]) == 0
+        assert command(["node", "ping", "nowhere", "--system", systems.name("app")]) == 3
+        assert command(["node", "drain", systems.name(other), "--undo"]) == 0
+    finally:
+        for system in (app, *hosts.values()):
+            system.stop()
+        for server in (*ways.values(), database):
+            server.close()
+
+
+def known(system: ActorSystem, key: str) -> list[str]:
+    """The other systems that have a capability, as one knows them."""
+    return [other["system"] for other in system.status()["systems"] if other["capabilities"].get(key)]
+
+
+def places(system: ActorSystem, keeper: Any) -> list[str]:
+    """Where the stores are, as soon as they all answer."""
+    try:
+        return [system.ask(store, "where", timeout=5) for store in system.ask(keeper, "stores", timeout=5)]
+    except ActorGone:
+        return []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorGone, ActorSystem, AskTimeout, InvalidArgument, NoCapableSystem, Restart
+from garrick import ActorGone, ActorSystem, AskTimeout, InvalidArgument, NoCapableSystem, ProbeNow, Restart
 from garrick.sim.kernel import Due
 from garrick.sim.world import World
 
@@ -174,3 +174,48 @@ def test_the_program_waits_for_a_place(world: World) -> None:
     assert store.system.startswith("two")
     world.run(1)
     assert not any(actor["class"].endswith("Store") for actor in one.status()["actors"])
+
+
+def test_a_probe_makes_and_takes_a_capability(world: World) -> None:
+    found: list[Any] = [True]
+    one, two = world.system("one"), world.system("two")
+    prober = two.probe("db", lambda: found[-1], every=1)
+    store = one.spawn(Store, pending=True, timeout=10)
+    assert store.system.startswith("two")
+    found.append(None)
+    world.run(2)
+    with pytest.raises(ActorGone, match="capability lost"):
+        one.ask(store, "where")
+    found.append(3)
+    assert two.ask(prober, ProbeNow()) == 3
+    world.run(0.5)
+    assert two.capabilities["db"] == 3
+    with pytest.raises(InvalidArgument):
+        two.probe("db", lambda: 1, every=0)
+
+
+def test_a_drained_system_is_left_by_those_that_can_move(world: World) -> None:
+    one = world.system("one")
+    two, three = world.system("two", {"db": True}), world.system("three", {"db": True})
+    keeper = one.spawn(Keeper)
+    until(world, lambda: len(one._runtime.view.systems) == 3)
+    one.ask(keeper, 4)
+    fixed = two.spawn(Store)
+    drain(world, "two", active=True)
+    until(world, lambda: len(one.ask(keeper, "told")) == 2)
+    assert places(one, keeper) == ["three"] * 4
+    # "refused": its spawn was still under way.
+    assert {told[1] for told in one.ask(keeper, "told")} <= {"system left", "refused"}
+    assert two.ask(fixed, "where") == "two"
+    three.set_capability("db", None)
+    world.run(5)
+    assert len(one.ask(keeper, "told")) == 6  # they wait: the drained one is no place
+    drain(world, "two", active=False)
+    until(world, lambda: places(one, keeper) == ["two"] * 4)
+
+
+def drain(world: World, name: str, *, active: bool) -> None:
+    """What the command does."""
+    node = world._nodes[name]
+    admin = node.admin
+    node.runtime.post(lambda _: admin.apply(admin.machine.drain(admin.clock.now(), active=active)), None)

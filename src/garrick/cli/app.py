@@ -61,6 +61,68 @@ Name = Annotated[str | None, Parameter(name=["-s", "--system"])]
 Output = Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])]
 Sort = Literal["mailbox", "address", "class", "name", "state"]
 
+node = App(name="node", help="Look at the systems of a convention, as one of them sees them, and drain one.")
+app.command(node)
+
+
+@node.command(name="ls")
+def node_ls(*, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """List the systems that are known to one of this host: state, load, capabilities; and those that are gone, with the reason.
+
+    Args:
+        system: which one is asked; the only running system otherwise.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.node import ls
+
+    return ls(system, output=output, timeout=timeout)
+
+
+@node.command(name="show")
+def node_show(name: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Show all that one system knows of another. Exit code 3: it is not there.
+
+    Args:
+        name: of the other system, with or without its incarnation.
+        system: which one is asked; the only running system otherwise.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.node import show
+
+    return show(name, system, output=output, timeout=timeout)
+
+
+@node.command(name="ping")
+def node_ping(name: str, *, system: Name = None, output: Output = "table", timeout: float = 2.0) -> int:
+    """Ask a system of the convention for a sign of life. Exit code 3: unknown, 4: not connected, 5: it does not answer.
+
+    Args:
+        name: of the other system.
+        system: which one asks; the only running system otherwise.
+        output: a line for people or JSON for programs.
+        timeout: seconds to wait for the sign.
+    """
+    from garrick.cli.node import ping
+
+    return ping(name, system, output=output, timeout=timeout)
+
+
+@node.command(name="drain")
+def node_drain(name: str, *, undo: Annotated[bool, Parameter(negative="")] = False, timeout: float = 5.0) -> int:
+    """Let no new actors come to a system of this host. Children of other systems' actors that can move (Restart(relocate=True)) do.
+
+    Args:
+        name: of the system.
+        undo: let actors come again.
+        timeout: seconds to wait for an answer.
+    """
+    from garrick.cli.node import drain
+
+    return drain(name, undo=undo, timeout=timeout)
+
+
 actor = App(name="actor", help="Look at the actors of a running system, and work on them.")
 app.command(actor)
 

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from garrick.address import Address, control
@@ -119,6 +120,15 @@ class Gateway:
     def members(self) -> Mapping[str, Member]:
         """All systems of the convention, by id."""
         return {member.system: member for member in self._table.members.values()}
+
+    @property
+    def suspected(self) -> AbstractSet[str]:
+        """Members in doubt, by id."""
+        return self._table.suspected
+
+    async def ping(self, name: str, timeout: float) -> str:
+        """Whether a system answers over the engine: ``reached``, ``nobody`` (is connected under that name) or ``silent``."""
+        return (await self._engine.probe(name, timeout)).value
 
     def _is_member(self, system: str) -> bool:
         member = self._table.members.get(name_of(system))

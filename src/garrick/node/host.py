@@ -15,6 +15,7 @@ import pickle
 import signal
 import socket
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn, Protocol
 
 from garrick import version
@@ -40,6 +41,7 @@ from garrick.node.inlink import Listener
 from garrick.node.limits import most_processes, raise_soft_limit
 from garrick.node.links import Links
 from garrick.node.mainmodule import Bodies
+from garrick.node.neighbours import Neighbours
 from garrick.node.reactor import READ, AsyncioReactor
 from garrick.node.rundir import RunDir
 from garrick.node.salvage import salvage
@@ -70,6 +72,15 @@ class Gateway(Protocol):
 
     def ask_names(self, request: Request) -> None:
         """Speak to the convention's authority over names."""
+        ...
+
+    @property
+    def suspected(self) -> AbstractSet[str]:
+        """Members in doubt, by id."""
+        ...
+
+    async def ping(self, name: str, timeout: float) -> str:
+        """Whether a system answers over the engine: ``reached``, ``nobody`` (is connected under that name) or ``silent``."""
         ...
 
     async def close(self, reason: str) -> None:
@@ -125,10 +136,11 @@ class Host:
         """Sessions of clients that wait until the system has what it needs."""
         self._failure: GarrickError | None = None
         """Why the system can't start."""
+        neighbours = Neighbours(self)
         self._management = ManagementServer(
             rundir.path / SOCKET,
-            {"status": lambda _: self.status(), **methods(QUESTIONS, self.inspect)},
-            methods(CHANGES, self.inspect),
+            {"status": lambda _: self.status(), **methods(QUESTIONS, self.inspect), **neighbours.looks},
+            {**methods(CHANGES, self.inspect), **neighbours.changes},
         )
         self._most = most_processes()
         self._ending = False

@@ -91,8 +91,9 @@ class Arrivals:
         if cell.mailbox is None:
             target._cell = cell
         runtime.cells[serial] = cell
-        if runtime.ending:
-            error = NoCapableSystem(f"system {runtime.system.partition('@')[0]!r} is ending")
+        if runtime.ending or (runtime.draining and spawn.parent.system != runtime.system):
+            doing = "is ending" if runtime.ending else "is being drained"
+            error = NoCapableSystem(f"system {runtime.system.partition('@')[0]!r} {doing}")
             return runtime.refuse((cell, error))
         return lifecycle.start(cell)
 

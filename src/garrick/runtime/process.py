@@ -17,6 +17,7 @@ from garrick.runtime.cell import STOPPING, Cell
 from garrick.runtime.inspection import class_text, in_steps, inspect
 from garrick.runtime.operator import act
 from garrick.runtime.signals import (
+    Drain,
     Inspect,
     Leased,
     NameAnswer,
@@ -77,6 +78,11 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             _operate(runtime, message, sender)
     elif isinstance(message, Shutdown):
         shutdown(runtime, message.grace, sender)
+    elif isinstance(message, Drain):
+        runtime.draining = message.active
+        for cell in list(runtime.cells.values()) if message.active else ():
+            if can_move(cell):
+                runtime.post(runtime.signal, (cell, Stop(reason="system left"), None))
     elif isinstance(message, SystemsChanged):
         runtime.relocations.systems_changed()
     elif isinstance(message, Told):
@@ -191,12 +197,16 @@ def shutdown(runtime: Runtime, grace: float | None = None, requester: Address[An
         if cell.parent.serial == 0 or (cell.parent.system, cell.parent.process) != here
     ]
     for cell in tops:
-        moves = cell.parent.system != runtime.system and relocatable(cell.spec.supervision) is not None
-        runtime.post(runtime.signal, (cell, Stop(reason="system left" if moves else "stopped"), None))
+        runtime.post(runtime.signal, (cell, Stop(reason="system left" if can_move(cell) else "stopped"), None))
     if not runtime.cells and not runtime.leaving:
         runtime.on_shutdown()
     elif grace is not None:
         runtime.timers.arm(runtime.clock.now() + grace, lambda: _give_up(runtime, requester))
+
+
+def can_move(cell: Cell) -> bool:
+    """Whether an actor goes on elsewhere when its system does not want it any more: its parent is there, and makes it again."""
+    return cell.parent.system != cell.runtime.system and relocatable(cell.spec.supervision) is not None
 
 
 def _give_up(runtime: Runtime, requester: Address[Any] | None) -> None:

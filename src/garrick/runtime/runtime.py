@@ -93,6 +93,8 @@ class Runtime(Lane):
         self.letters_due = False
         """The same for the number of dead letters."""
         self.ending = False
+        self.draining = False
+        """Whether nothing is to be made here for actors of other systems."""
         self.on_shutdown: Callable[[], None] = lambda: None
         self.on_empty: Callable[[], None] = lambda: None
         """Called on the holder when the last actor has ended, and everybody who must know has been told."""

@@ -446,6 +446,13 @@ class SystemsChanged(Signal):
 
 
 @dataclass
+class Drain(Signal):
+    """To a process: actors that can move to another system are to do so, and none comes from another one; or as usual again."""
+
+    active: bool
+
+
+@dataclass
 class Ping(Signal):
     """The admin wants a sign of life; answered with `Pong` by whoever serves the links, whatever the actors do."""
 

@@ -117,6 +117,23 @@ class AdminMachine:
         self.core.everywhere.tick(now)
         return self._finish(now)
 
+    def drain(self, now: float, *, active: bool) -> list[Effect]:
+        """No new actors come here, and those that can move to other systems do; or they may come again.
+
+        Args:
+            now: monotonic seconds.
+            active: False undoes it.
+        """
+        core = self.core
+        if self.ended or core.ending is not None or core.draining == active:
+            return []
+        core.draining = active
+        core.report("info", "no new actors are taken: it is drained" if active else "actors are taken again")
+        core.tell_contacts()
+        core.send_view(now)
+        core.broadcast(signals.Drain(active))
+        return self._finish(now)
+
     # --- processes ---------------------------------------------------------------------------------------------------
 
     def allot(self, role: str, now: float) -> int:
@@ -150,6 +167,8 @@ class AdminMachine:
             core.send(target, signals.ProcessLost(lost, reason, moved=dict(core.kept.places)))
         for subscriber in core.letters.subscribers:
             core.send(target, signals.SubscribeDeadLetters(subscriber))
+        if core.draining:
+            core.send(target, signals.Drain(True))
         if core.ending is not None and role != "client":
             ask_to_end(core, [process], 0.0)
         if core.processes.hosts() != listed or not core.announced:

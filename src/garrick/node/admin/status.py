@@ -27,7 +27,7 @@ def status_of(core: Core, answers: Mapping[int, Any], now: float) -> dict[str, A
     return {
         "system": core.system,
         "uptime": now - core.began,
-        "state": "ending" if core.ending is not None else "running",
+        "state": "ending" if core.ending is not None else "draining" if core.draining else "running",
         "capabilities": dict(core.capabilities),
         "processes": processes,
         "lost_processes": [
