@@ -31,5 +31,8 @@ def processes_of(system: ActorSystem) -> list[psutil.Process]:
     base: Any = system._systemBase
     if base is None or base.in_program:
         return []
-    admin = psutil.Process(base._node.admin_pid)
+    try:
+        admin = psutil.Process(base._node.admin_pid)
+    except psutil.NoSuchProcess:
+        return []
     return [admin, *admin.children(recursive=True)]

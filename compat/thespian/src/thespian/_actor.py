@@ -90,6 +90,20 @@ class Actor:
         """Change a capability of the hosting system; None removes it. Actors that no longer fit exit, this one included."""
         self._garrick_host.update_capability(capabilityName, capabilityValue)
 
+    def notifyOnSystemRegistrationChanges(self, startHandling: bool = True) -> None:
+        """Get an `ActorSystemConventionUpdate` for every system that joins or leaves the convention, or no longer.
+
+        No system can join one that runs here yet, so that none comes.
+        """
+
+    def actorSystemShutdown(self) -> None:
+        """End the whole system.
+
+        Raises:
+            AttributeError: it is a ``simpleSystemBase``, which only its program ends.
+        """
+        self._garrick_host.shutdown_system()
+
     def logger(self, name: str | None = None) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose records carry ``actorAddress``."""
         extra: MutableMapping[str, Any] = {"actorAddress": self.myAddress}

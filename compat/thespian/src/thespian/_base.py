@@ -39,7 +39,9 @@ from thespian._errors import (
 from thespian._host import START_SECONDS, Setting
 from thespian._hostclass import host_class
 from thespian._messages import is_hidden
+from thespian._status import Thespian_ActorStatus, Thespian_StatusReq, Thespian_SystemStatus, system_status
 
+SHOWN = (Thespian_ActorStatus, Thespian_SystemStatus)
 Received: TypeAlias = "tuple[Any, Address[Any] | None]"
 
 
@@ -178,6 +180,10 @@ class Endpoint:
         if not isinstance(address, Address):
             raise ValueError(f"{target!r} is not a valid ActorAddress")  # noqa: TRY004 - what the API promises
         try:
+            if address.serial == 0 and isinstance(message, Thespian_StatusReq):
+                runtime = self.base.system._runtime
+                runtime.route(self.inbox.address, system_status(runtime), address)
+                return address
             self.inbox.send(address, message)
             self.base.sent()
         except NoSourceFile:
@@ -221,7 +227,7 @@ class Endpoint:
                 elif isinstance(message, Poisoned):
                     if asked is not None and message.target == asked:
                         return self._died(message)
-                elif not isinstance(message, Notice) and not is_hidden(message):
+                elif isinstance(message, SHOWN) or not (isinstance(message, Notice) or is_hidden(message)):
                     return message
 
     def _is_answer(self, letter: DeadLetter, asked: Address[Any] | None) -> bool:

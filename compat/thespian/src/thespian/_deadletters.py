@@ -21,8 +21,9 @@ from garrick.supervision import Resume
 from garrick.wire.envelope import SIGNAL
 from thespian._address import actor_address
 from thespian._messages import ChildActorExited, DeadEnvelope
+from thespian._status import INTERNAL
 
-NAME = "thespian: dead letters"
+NAME = INTERNAL + "dead letters"
 SECONDS = 10.0
 
 

@@ -24,7 +24,7 @@ from garrick.errors import GarrickError, NameTaken, UnpicklableMessage
 from garrick.handlers import on
 from garrick.messages import ChildExited, Poisoned
 from garrick.runtime.ask import Slot
-from garrick.runtime.signals import SetCapability, Spec
+from garrick.runtime.signals import SetCapability, Shutdown, Spec
 from garrick.supervision import Resume
 from garrick.wire.envelope import SIGNAL
 from thespian import _logging
@@ -32,12 +32,16 @@ from thespian._address import ActorAddress, actor_address
 from thespian._deadletters import dead_letter_office, handle_dead_letters
 from thespian._errors import InvalidActorAddress, InvalidActorSourceHash, StartRefused
 from thespian._hostclass import HostType, Unhosted, host_class, resolve
-from thespian._messages import ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage
+from thespian._messages import ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage, WatchMessage
+from thespian._status import Thespian_ActorStatus, Thespian_StatusReq, system_status
+from thespian._watch import ThespianWatch, Watcher
+from thespian.system.timing import ExpirationTimer
 
 log = logging.getLogger("thespian")
 
 START_SECONDS = 50.0
 """How long the start of an actor may take before its creator is told that it failed."""
+SHUTDOWN_SECONDS = 10.0
 TRIES = 10
 """How often a name is looked up again that another creator has just taken or given up."""
 
@@ -49,6 +53,8 @@ class Setting:
     isolation: str
     """As in Garrick: ``process`` or ``shared``."""
     log_definitions: Any = field(default=None, repr=False)
+    watches: bool = False
+    """Whether files are watched for actors."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,14 @@ class Down:
     reason: str
 
 
+@dataclass(frozen=True)
+class Readable:
+    """To a host from its watcher: these descriptors can be read."""
+
+    ready: list[int]
+    turn: int
+
+
 class Host(GarrickActor, Unhosted, metaclass=HostType):
     """See the module.
 
@@ -86,6 +100,9 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         self._class = resolve(self.hosted)
         self._object: Any = None
         self._exiting = False
+        self._again: list[tuple[Any, ActorAddress]] = []
+        """Messages that the object has put back."""
+        self._watcher: Watcher | None = None
         self._starting: dict[Address[Any], list[Any]] = {}
         """Children that have not been heard of yet, and what was sent to them."""
         if setting.isolation == "process":
@@ -121,15 +138,22 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         """See Actor."""
         if isinstance(message, ActorExitRequest):
             self._exit(message, self._sender(sender))
-        elif isinstance(message, (Adopted, Up, Down)):
-            self._internal(message)
+        elif isinstance(message, (Adopted, Up, Down, Thespian_StatusReq, Readable)):
+            self._internal(message, sender)
         elif not self._exiting:
             self._deliver(message, self._sender(sender))
         elif not isinstance(message, (WakeupMessage, PoisonMessage)):
             self._cell.runtime.undeliverable(self.address, message, sender, "exiting")
 
-    def _internal(self, message: Adopted | Up | Down) -> None:
-        if isinstance(message, Adopted):
+    def _internal(
+        self, message: Adopted | Up | Down | Thespian_StatusReq | Readable, sender: Address[Any] | None
+    ) -> None:
+        if isinstance(message, Thespian_StatusReq):
+            self.forward(self._sender(sender), self.status())
+        elif isinstance(message, Readable):
+            if not self._exiting and self._watcher is not None and message.turn == self._watcher.turn:
+                self._deliver(WatchMessage(message.ready), self.own)
+        elif isinstance(message, Adopted):
             self._cell.parent = self._cell.runtime.admin
         elif isinstance(message, Up):
             self._starting.pop(message.child, None)
@@ -140,19 +164,43 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         return actor_address(self._cell.runtime.admin if sender is None else sender)
 
     def _deliver(self, message: Any, sender: ActorAddress) -> None:
+        """As upstream; and then what the object has put back meanwhile."""
+        self._call(message, sender)
+        while self._again:
+            self._call(*self._again.pop(0))
+
+    def _call(self, message: Any, sender: ActorAddress) -> None:
         """Two attempts; then the sender gets it back."""
         name = self._class.__qualname__
         try:
-            self._object.receiveMessage(message, sender)
-            return
+            result = self._object.receiveMessage(message, sender)
         except Exception:
             log.warning("%s failed on %s; it is tried again", name, type(message).__name__, exc_info=True)
+        else:
+            if result is not None or self._watcher is not None:
+                self._watch(result)
+            return
         try:
-            self._object.receiveMessage(copy.deepcopy(message), sender)
+            self._watch(self._object.receiveMessage(copy.deepcopy(message), sender))
         except Exception:
             log.exception("%s failed on %s twice", name, type(message).__name__)
             if not isinstance(message, (PoisonMessage, ChildActorExited)):
                 self._poison(sender, message, traceback.format_exc())
+
+    def _watch(self, result: Any) -> None:
+        """What the object returned may say what it wants watched."""
+        filenos = result.filenos if isinstance(result, ThespianWatch) else []
+        if not self.setting.watches:
+            if filenos:
+                log.error("%s wants files watched, which this system base does not do", self._class.__qualname__)
+            return
+        if self._watcher is None and filenos:
+            runtime = self._cell.runtime
+            self._watcher = Watcher(
+                lambda ready, turn: runtime.route(self.address, Readable(ready, turn), self.address)
+            )
+        if self._watcher is not None:
+            self._watcher.watch(filenos)
 
     def _poison(self, target: ActorAddress, message: Any, details: str) -> None:
         runtime = self._cell.runtime
@@ -204,6 +252,8 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
 
     def stopping(self, reason: str) -> None:
         """Garrick ends the actor (shutdown, SIGTERM, lost capability, lost parent): it hears what it would have heard upstream."""
+        if self._watcher is not None:
+            self._watcher.close()
         if self._object is not None and not self._exiting and reason != "failed":
             self._exiting = True
             self._last_words(ActorExitRequest(), self._sender(self._cell.parent))
@@ -216,6 +266,9 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         if not isinstance(address, Address):
             raise InvalidActorAddress(target, "not a valid ActorAddress for sending messages to")
         if address.serial == 0:
+            if isinstance(message, Thespian_StatusReq):
+                self._cell.runtime.route(self.address, system_status(self._cell.runtime), address)
+                return
             # Its exit request came from there, and it answers everything. The system has no use for messages of users.
             log.debug("%s sends to the system itself: %s", self._class.__qualname__, type(message).__name__)
             return
@@ -314,6 +367,31 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         """``Actor.updateCapability``."""
         runtime = self._cell.runtime
         runtime.route(runtime.admin, SetCapability(key, value), None, SIGNAL)
+
+    def again(self, message: Any, sender: ActorAddress) -> None:
+        """The object wants to have this message once more, when it has handled the present one."""
+        self._again.append((message, sender))
+
+    def status(self) -> Thespian_ActorStatus:
+        """What the framework knows of the actor."""
+        cell, runtime = self._cell, self._cell.runtime
+        cls = self._class
+        status = Thespian_ActorStatus(
+            self.own, f"{cls.__module__}.{cls.__qualname__}", actor_address(runtime.admin), actor_address(cell.parent)
+        )
+        status.exiting = self._exiting
+        status.childActors = [actor_address(child) for child in cell.children or ()]
+        now = runtime.clock.now()
+        due = sorted(timer.due for timer in cell.timers or ())
+        status.pendingWakeups = [(self.own, ExpirationTimer(at - now)) for at in due]
+        return status
+
+    def shutdown_system(self) -> None:
+        """``Actor.actorSystemShutdown``."""
+        if self.setting.isolation != "process":
+            raise AttributeError("actorSystemShutdown: the program itself ends a simpleSystemBase")
+        runtime = self._cell.runtime
+        runtime.route(runtime.admin, Shutdown(SHUTDOWN_SECONDS), None, SIGNAL)
 
     def unhandled(self, message: Any, sender: ActorAddress) -> None:
         """Nobody takes this message: it is counted and shown by ``garrick status``."""

@@ -141,6 +141,114 @@ class DeadEnvelope(ActorSystemMessage):
         return f"DeadEnvelope({message})->{self.deadAddress}"
 
 
+class WatchMessage(ActorSystemMessage):
+    """Tells an actor that watched files can be read; see `ThespianWatch`.
+
+    Args:
+        ready: their descriptors.
+    """
+
+    def __init__(self, ready: list[int]) -> None:
+        self.ready = ready
+
+    def __str__(self) -> str:
+        return f"WatchMessage({self.ready})"
+
+
+class ActorSystemConventionUpdate(ActorSystemMessage):
+    """Tells of a system that has joined or left the convention.
+
+    Args:
+        adminAddress: its address.
+        capabilities: what it has, or had.
+        added: whether it has joined.
+    """
+
+    def __init__(self, adminAddress: ActorAddress, capabilities: Any = None, added: bool = True) -> None:
+        self.remoteAdminAddress = adminAddress
+        self.remoteCapabilities = capabilities or {}
+        self.remoteAdded = added
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ActorSystemConventionUpdate)
+            and self.remoteAdminAddress == other.remoteAdminAddress
+            and bool(self.remoteCapabilities == other.remoteCapabilities)
+            and self.remoteAdded == other.remoteAdded
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        change = "added" if self.remoteAdded else "removed"
+        return f"ActorSystemConventionUpdate({self.remoteAdminAddress}, {self.remoteCapabilities}, {change})"
+
+
+class ValidateSource(ActorSystemMessage):
+    """Asks the source authority whether a source may be used.
+
+    Args:
+        sourceHash: the source's.
+        sourceData: its bytes.
+        sourceInfo: where it comes from.
+    """
+
+    def __init__(self, sourceHash: str, sourceData: bytes, sourceInfo: Any = None) -> None:
+        self.sourceHash = sourceHash
+        self.sourceData = sourceData
+        self.sourceInfo = sourceInfo
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ValidateSource) and self.sourceHash == other.sourceHash
+
+    def __hash__(self) -> int:
+        return hash(self.sourceHash)
+
+
+class ValidatedSource(ActorSystemMessage):
+    """The source authority's answer.
+
+    Args:
+        sourceHash: the source's.
+        sourceZip: the archive to use; None: the source is refused.
+        sourceInfo: for those who are told of the source.
+    """
+
+    def __init__(self, sourceHash: str, sourceZip: bytes | None, sourceInfo: Any = None) -> None:
+        self.sourceHash = sourceHash
+        self.sourceZip = sourceZip
+        self.sourceInfo = sourceInfo
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ValidatedSource) and self.sourceHash == other.sourceHash
+
+    def __hash__(self) -> int:
+        return hash(self.sourceHash)
+
+
+class _SourceChangeNotification(ActorSystemMessage):
+    def __init__(self, sourceHash: str, sourceInfo: Any) -> None:
+        self.sourceHash = sourceHash
+        self.sourceInfo = sourceInfo
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(self.sourceHash)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}(sourceHash={self.sourceHash}, sourceInfo={self.sourceInfo})"
+
+
+class LoadedSource(_SourceChangeNotification):
+    """Tells that a source can be used."""
+
+
+class UnloadedSource(_SourceChangeNotification):
+    """Tells that a source can be used no longer."""
+
+
 def is_hidden(message: Any) -> bool:
     """Whether ask and listen pass over this message."""
     if isinstance(message, PoisonMessage):

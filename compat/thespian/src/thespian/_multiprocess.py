@@ -29,13 +29,15 @@ from thespian._errors import (
     InvalidActorAddress,
 )
 from thespian._host import Setting
+from thespian._port import NAME as PORT
+from thespian._port import AdminPort, taken
 
 START_SECONDS = 11.0
 TELL_SECONDS = 60.0
 SHUTDOWN_SECONDS = 10.0
 CAPABILITY_SECONDS = 5.0
 PAUSE = 0.1
-PRELOADED = ("thespian.actors", "thespian._host", "thespian._logging")
+PRELOADED = ("thespian.actors", "thespian._host", "thespian._logging", "thespian._port")
 """What the process of every actor needs; imported once, it costs each of them nothing."""
 
 _count = itertools.count(1)
@@ -46,14 +48,16 @@ class ProcessBase(Base):
     """See the module."""
 
     version: ClassVar[int]
+    watches: ClassVar[bool] = False
+    """Whether files are watched for actors."""
     _node: client.ClientNode
 
     def __init__(self, capabilities: dict[str, Any], logDefs: Any = None) -> None:
-        add_own(capabilities, self.name, self.version)
+        add_own(capabilities, self.name, self.version, **({"Thespian Watch Supported": True} if self.watches else {}))
         self._node = self._find(capabilities)
         system = ActorSystem.__new__(ActorSystem)
         system._adopt(self._node)
-        super().__init__(system, Setting("process", logDefs))
+        super().__init__(system, Setting("process", logDefs, self.watches))
         _held.add(self)
 
     def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
@@ -111,15 +115,34 @@ class DetachedBase(ProcessBase):
                 try:
                     return client.attach(name)
                 except NoSuchSystem:
-                    return client.start(name, capabilities, workers=1, detached=True, preload=PRELOADED)
+                    return self._start(name, capabilities, port)
             except MissingMainGuard:
                 raise
             except GarrickError as error:
                 # Another program is starting or ending it just now, perhaps.
                 if time.monotonic() > deadline or not isinstance(error, (NoSuchSystem, SystemExists)):
-                    admin = ActorAddress(f"({'T' if self.kind == 'tcp' else 'UDP'}|:{port})")
-                    raise InvalidActorAddress(admin, f"not a valid or useable ActorSystem Admin: {error}") from error
+                    raise self._unusable(port, error) from error
             time.sleep(PAUSE)
+
+    def _start(self, name: str, capabilities: dict[str, Any], port: int) -> client.ClientNode:
+        try:
+            taken(self.kind, port).close()
+        except OSError as error:
+            raise self._unusable(port, error) from error
+        node = client.start(name, capabilities, workers=1, detached=True, preload=PRELOADED)
+        system = ActorSystem.__new__(ActorSystem)
+        system._adopt(node)
+        try:
+            system.spawn(AdminPort, self.kind, port, name=PORT, timeout=START_SECONDS)
+        except GarrickError as error:
+            node.shutdown(SHUTDOWN_SECONDS)
+            system.stop(SHUTDOWN_SECONDS)
+            raise self._unusable(port, error) from error
+        return node
+
+    def _unusable(self, port: int, error: Exception) -> InvalidActorAddress:
+        admin = ActorAddress(f"({'T' if self.kind == 'tcp' else 'UDP'}|:{port})")
+        return InvalidActorAddress(admin, f"not a valid or useable ActorSystem Admin: {error}")
 
 
 class OwnedBase(ProcessBase):

@@ -26,19 +26,29 @@ from thespian._errors import (
 )
 from thespian._messages import (
     ActorExitRequest,
+    ActorSystemConventionUpdate,
     ActorSystemMessage,
     ChildActorExited,
     DeadEnvelope,
+    LoadedSource,
     PoisonMessage,
+    UnloadedSource,
+    ValidatedSource,
+    ValidateSource,
     WakeupMessage,
+    WatchMessage,
+    _SourceChangeNotification,  # noqa: F401 - programs import it
 )
+from thespian._status import Thespian_ActorStatus, Thespian_StatusReq, Thespian_SystemStatus
 from thespian._system import ActorSystem, ExternalContext
+from thespian._watch import ThespianWatch
 
 __all__ = [
     "Actor",
     "ActorAddress",
     "ActorExitRequest",
     "ActorSystem",
+    "ActorSystemConventionUpdate",
     "ActorSystemException",
     "ActorSystemFailure",
     "ActorSystemMessage",
@@ -51,10 +61,19 @@ __all__ = [
     "InvalidActorAddress",
     "InvalidActorSourceHash",
     "InvalidActorSpecification",
+    "LoadedSource",
     "NoCompatibleSystemForActor",
     "PoisonMessage",
     "ThespianGeneration",
+    "ThespianWatch",
+    "Thespian_ActorStatus",
+    "Thespian_StatusReq",
+    "Thespian_SystemStatus",
+    "UnloadedSource",
+    "ValidateSource",
+    "ValidatedSource",
     "WakeupMessage",
+    "WatchMessage",
     "contextmanager",
     "inspect",
     "logging",

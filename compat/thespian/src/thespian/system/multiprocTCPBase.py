@@ -14,3 +14,4 @@ class ActorSystemBase(DetachedBase):
     kind: ClassVar[str] = "tcp"
     default_port: ClassVar[int] = 1900
     version: ClassVar[int] = 2
+    watches: ClassVar[bool] = True

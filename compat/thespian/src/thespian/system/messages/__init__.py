@@ -1,0 +1,1 @@
+"""Messages of the actor system that are not among `thespian.actors`."""
