@@ -17,10 +17,10 @@ from typing import Any
 
 from benchmarks import interpreters, machine, plots, processes, report
 from benchmarks.catalogue import CONTESTANTS, WORKLOADS
-from benchmarks.environments import ROOT
+from benchmarks.environments import BUILD, ROOT
 from benchmarks.figures import FULL_FLOOR, SHORT_FLOOR, Finding, compare, missing
 from benchmarks.interpreters import Interpreter
-from benchmarks.session import Plan, Results, hold
+from benchmarks.session import Plan, Results, hold, prepare
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -43,6 +43,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT", help="only workloads with TEXT in their name")
     parser.add_argument("--contestants", default="", metavar="A,B", help=f"of: {', '.join(CONTESTANTS)}")
     parser.add_argument("--python", default="", metavar="VERSION", help="run all on another Python, as 3.13, or a path")
+    parser.add_argument(
+        "--prepare", action="store_true", help="only make the environments of the peers; measure nothing"
+    )
     parser.add_argument("--record", action="store_true", help="make this run the recorded one")
     parser.add_argument("--busy", action="store_true", help="record even if the machine is not quiet")
     chosen = parser.parse_args(argv)
@@ -146,6 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit status."""
     chosen = arguments(argv)
     plan = plan_for(chosen)
+    if chosen.prepare:
+        left_out = prepare(plan, say).left_out
+        say(f"prepared under {BUILD}" + (", except what is left out" if left_out else ""))
+        return 1 if left_out else 0
     if chosen.record and not chosen.busy and machine.busy():
         say(f"not recorded: others use this machine (load {machine.load()}); wait, or add --busy")
         return 1

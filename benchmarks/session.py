@@ -95,14 +95,7 @@ def hold(plan: Plan, say: Callable[[str], None]) -> Results:
     Interleaved: all contestants of a workload run directly after one another, and the whole list is gone through once
     per round, so that a slow minute of the machine hits everybody; the order within a workload turns with each round.
     """
-    results = Results(python=plan.python.version)
-    for workload in plan.workloads:
-        results.series[workload.key] = {
-            key: Series(size=size.shortened(plan.divisor))
-            for key, size in workload.sizes.items()
-            if key in plan.contestants
-        }
-    _prepare(results, plan.python, say)
+    results = prepare(plan, say)
     for turn in range(plan.rounds):
         done: Outcomes = {}
         for workload in plan.workloads:
@@ -112,6 +105,19 @@ def hold(plan: Plan, say: Callable[[str], None]) -> Results:
                 _run(workload, CONTESTANTS[key], series, plan, done)
             told = ", ".join(f"{key} {_short(series)}" for key, series in rows)
             say(f"round {turn + 1}/{plan.rounds}  {workload.key}: {told}")
+    return results
+
+
+def prepare(plan: Plan, say: Callable[[str], None]) -> Results:
+    """Make what the contestants of a plan run in; results without figures yet, and without those who can't be had."""
+    results = Results(python=plan.python.version)
+    for workload in plan.workloads:
+        results.series[workload.key] = {
+            key: Series(size=size.shortened(plan.divisor))
+            for key, size in workload.sizes.items()
+            if key in plan.contestants
+        }
+    _prepare(results, plan.python, say)
     return results
 
 

@@ -524,3 +524,20 @@ def test_ending_the_harness_ends_what_it_has_started() -> None:
         harness.terminate()
         assert harness.wait(30) == 128 + signal.SIGTERM
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_preparing_measures_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    prepared: list[str] = []
+    monkeypatch.setattr(environments, "prepare", lambda contestant, _python: prepared.append(contestant.key))
+    monkeypatch.setattr(program, "hold", lambda *_: pytest.fail("measured"))
+    assert program.main(["--prepare", "--contestants", "pykka,floor-deque"]) == 0
+    assert set(prepared) == {"pykka", "floor-deque"}
+    assert "prepared" in capsys.readouterr().err
+
+
+def test_preparing_fails_when_one_cant_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise environments.Unavailable("no such package")
+
+    monkeypatch.setattr(environments, "prepare", refuse)
+    assert program.main(["--prepare", "--contestants", "pykka"]) == 1
