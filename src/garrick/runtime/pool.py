@@ -112,16 +112,23 @@ class Pool:
         return len(self._threads) - self._exempt < self.limit
 
     def _take(self, *, free: bool) -> Task | None:
-        """What is next in line: any group's when a thread is ``free``, else that of a group of which nothing runs. With the lock held."""
-        for group, jobs in self._waiting.items():
-            if free or group not in self._running:
-                job = jobs.popleft()
-                del self._waiting[group]
-                if jobs:
-                    self._waiting[group] = jobs  # its next turn comes after everybody else's
-                self._running[group] = self._running.get(group, 0) + 1
-                return group, job
-        return None
+        """What is next in line: that of a group of which nothing runs, else, when a thread is ``free``, any group's. With the lock held.
+
+        Such a group comes first also when a thread is free: the thread that has just ended its last job is the one it counts on.
+        """
+        for group in self._waiting:
+            if group not in self._running:
+                break
+        else:
+            if not free or not self._waiting:
+                return None
+            group = next(iter(self._waiting))
+        jobs = self._waiting.pop(group)
+        job = jobs.popleft()
+        if jobs:
+            self._waiting[group] = jobs  # its next turn comes after everybody else's
+        self._running[group] = self._running.get(group, 0) + 1
+        return group, job
 
     def _ended(self, group: Any) -> None:
         if group is not None:

@@ -96,6 +96,24 @@ def test_what_waits_of_a_group_goes_on_while_others_block(pool: Pool) -> None:
         job.go.set()
 
 
+def test_the_last_thread_of_a_group_stays_with_it_while_others_wait_too(pool: Pool) -> None:
+    slow, first = Blocks(), Blocks()
+    pool.submit(slow, "slow")
+    assert slow.began.wait(WAIT)
+    pool.submit(first, "quick")  # within the limit
+    assert first.began.wait(WAIT)
+    blocking = [Blocks() for _ in range(3)]
+    for job in blocking:
+        pool.submit(job, "slow")
+    order = queue.Queue[int]()
+    for number in range(5):
+        pool.submit(lambda number=number: order.put(number), "quick")  # type: ignore[misc]
+    first.go.set()
+    assert [order.get(timeout=WAIT) for _ in range(5)] == list(range(5))
+    for job in (slow, *blocking):
+        job.go.set()
+
+
 def test_groups_take_turns_and_the_limit_holds_again() -> None:
     pool, gate = Pool("test-turns", limit=1), Blocks()
     pool.submit(gate, "a")
