@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from garrick import Actor, Address, Notice, on
+from garrick import Actor, Address, ChildExited, Notice, on
 
 
 class Collects(Actor):
@@ -62,3 +62,22 @@ class Notes(Actor):
     @on
     def told(self, message: str) -> Any:
         return self.child if message == "child" else list(self.notes)
+
+
+class Spawns(Actor):
+    """Makes a child when it is told to, and tells why children ended."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    @on
+    def make(self, message: type) -> Address[Any]:
+        return self.spawn(message)
+
+    @on
+    def ended(self, notice: ChildExited) -> None:
+        self.told.append((notice.reason, type(notice.error).__name__))
+
+    @on
+    def tell(self, message: str) -> list[tuple[str, str]]:
+        return self.told

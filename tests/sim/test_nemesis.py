@@ -21,6 +21,8 @@ FAULTS: dict[str, Any] = {
     "kill_system": "1/2min:1s..20s",
     "pause": "1/2min:1s..10s",
     "slow": "1/5min",
+    "full_mailbox": "1/2min",
+    "spawn_failure": "1/2min",
     "cut_off": "1/3min:1s..10s",
     "clock_jump": "1/2min",
     "rack_power": "1/5min:5s..20s",

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from garrick import Actor, ActorGone, ActorSystem, Address, AskTimeout, on
+from garrick import Actor, ActorGone, ActorSystem, Address, AskTimeout, Bounded, MailboxFull, SpawnFailed, on
 from garrick.errors import InvalidArgument
+from garrick.sim import explore
 from garrick.sim.clock import EPOCH, LocalClock, VirtualClock
 from garrick.sim.world import World
 
 from .actors import Counter, Echo
-from .fault_actors import Collects, Notes, Sends
+from .fault_actors import Collects, Notes, Sends, Spawns
 
 
 @pytest.fixture
@@ -307,3 +308,77 @@ def test_a_system_that_starts_during_an_outage_joins_afterwards(world: World) ->
     world.engine.start()
     world.run(10)
     assert one.ask(one.spawn(Notes, "worker"), "told") == []
+
+
+# --- mailboxes and spawns ------------------------------------------------------------------------------------------------------
+
+
+def test_full_mailboxes_refuse_what_their_overflow_says(world: World) -> None:
+    one, two = pair(world)
+    bounded, free = two.spawn(Echo, mailbox=Bounded(100)), two.spawn(Echo)
+    letters, inbox = two.dead_letters(), one.inbox()
+    failing = two.spawn(Echo, mailbox=Bounded(100, overflow="fail"))
+    world.fill_mailboxes(two, "5s")
+    with pytest.raises(MailboxFull):
+        one.ask(bounded, 1)
+    one.ask(free, 1)
+    inbox.send(failing, 3)
+    assert isinstance(inbox.receive(1).error, MailboxFull)
+    one.send(bounded, 2)
+    assert [letters.receive(1).reason for _ in range(2)] == ["mailbox full"] * 2
+    world.run(5)
+    one.ask(bounded, 3, timeout=1)
+
+
+def test_spawns_fail_as_long_as_no_process_can_be_started(world: World) -> None:
+    one, two = pair(world)
+    parent, inbox = two.spawn(Spawns), two.inbox()
+    restarts = two.spawn(Echo)
+    world.fail_spawns(two, "5s")
+    with pytest.raises(SpawnFailed, match="no process could be started for Echo"):
+        two.spawn(Echo)
+    with pytest.raises(SpawnFailed):
+        one.spawn(Echo, requires={"role": "worker"})
+    two.ask(parent, Echo)
+    world.run(0.1)
+    assert two.ask(parent, "tell") == [("refused", "SpawnFailed")]
+    two.ask(restarts, 1)
+    two.inbox()
+    assert one.ask(one.spawn(Echo), 1)
+    world.run(5)
+    assert two.ask(two.spawn(Echo), 1)
+    inbox.close()
+
+
+def test_quiet_ends_full_mailboxes_and_failing_spawns(world: World) -> None:
+    one, _ = pair(world)
+    bounded = one.spawn(Echo, mailbox=Bounded(1))
+    world.fill_mailboxes(one, "1h")
+    world.fail_spawns(one, "1h")
+    world.quiet()
+    one.ask(bounded, 1)
+    one.spawn(Echo)
+
+
+def test_scripted_faults_that_do_not_matter_are_left_out() -> None:
+    def scenario(world: World) -> None:
+        one, two = pair(world)
+        echo = two.spawn(Echo)
+        world.pause(one, "1s")
+        world.slow(two, 3)
+        cut = world.net.cut_off(two)
+        world.net.heal(cut)
+        world.drift(one, 100)
+        world.engine.fail_over()
+        world.run(3)
+        world.pause(two, "1s")
+        world.set_clock(two, "1h")
+        world.crash(two)
+        with pytest.raises(ActorGone):
+            one.ask(echo, 1, timeout=10)
+        raise ValueError("it is gone")
+
+    report = explore(scenario, [1], artefacts=None)
+    assert report.story == "order of arrival and no faults, except: the scenario's crash 1 of two"
+    assert report.shrunk is not None
+    assert list(report.shrunk.overrides) == [("script.crash", ("two", 1))]

@@ -120,7 +120,7 @@ class Cell:
         self.context: Any = None
         self.ending: tuple[str, BaseException | None] | None = None
         self.executor: Executor | None = None
-        self.mailbox: Mailbox | None = None if spec.mailbox is None else Mailbox(spec.mailbox)
+        self.mailbox: Mailbox | None = None if spec.mailbox is None else runtime.new_mailbox(spec.mailbox)
         """Its bound, if it has one; then no address knows the cell."""
         self.stash: stash.Stash | None = None
         self.behaviour: stash.Behaviour | None = None

@@ -28,6 +28,7 @@ from garrick.errors import (
     SystemStopped,
     UnpicklableMessage,
 )
+from garrick.mailbox import Bounded
 from garrick.messages import DeadLetter
 from garrick.ports import Clock, Outbound, Random, Scheduler
 from garrick.reply import Reply
@@ -40,7 +41,7 @@ from garrick.runtime.fanout import Gathering
 from garrick.runtime.history import History
 from garrick.runtime.lane import Lane, NobodysTenure
 from garrick.runtime.letterlog import LetterLog
-from garrick.runtime.mailbox import HIGH_WATER, admit, swell
+from garrick.runtime.mailbox import HIGH_WATER, Mailbox, admit, swell
 from garrick.runtime.relocation import Relocations
 from garrick.runtime.signals import (
     Escalated,
@@ -505,6 +506,10 @@ class Runtime(Lane):
             address._cell = cell
         self.cells[address.serial] = cell
         return cell
+
+    def new_mailbox(self, bound: Bounded) -> Mailbox:
+        """The mailbox of an actor that has a bound."""
+        return Mailbox(bound)
 
     def arm(self, timer: Timer) -> None:
         """Start a timer; holder only."""

@@ -21,7 +21,7 @@ from garrick.sim.runs import Failure, Outcome, Plan
 from garrick.sim.trace import Entry
 from garrick.version import __version__
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 EVENTS: Final = 200_000
 """Events that an artefact holds at most; strict replay compares so many, and then the hash."""
 

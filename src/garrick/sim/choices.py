@@ -109,6 +109,13 @@ class Choices:
             value = int(possible and self._draw(kind, key) % MILLION < per_million)
         return self._take(kind, key, min(value, 1)) == 1
 
+    def scripted(self, kind: str, key: Key) -> bool:
+        """Whether something happens that the program asks for: yes, unless an override or `benign` says 0."""
+        value = self._overrides.get((kind, key))
+        if value is None:
+            value = int(not self.benign and kind not in self._off)
+        return self._take(kind, key, min(value, 1)) == 1
+
     def between(self, kind: str, key: Key, low_ns: int, high_ns: int) -> int:
         """A whole number from ``low_ns``, the benign one, to ``high_ns``, both included."""
         return low_ns + self.choose(kind, key, high_ns - low_ns + 1)

@@ -59,6 +59,8 @@ class Nemesis:
             "kill_system": self._kill,
             "pause": self._pause,
             "slow": self._slow,
+            "full_mailbox": self._full_mailbox,
+            "spawn_failure": self._spawn_failure,
             "cut_off": self._cut_off,
             "clock_jump": self._clock_jump,
             "rack_power": self._rack_power,
@@ -127,7 +129,7 @@ class Nemesis:
     # --- one system ----------------------------------------------------------------------------------------------------------
 
     def _kill(self, name: str, slot: int, lasts: int) -> None:
-        self._world.crash(name)
+        self._world._crash(name)
         self._after(lasts, partial(self._revive, name, slot))
 
     def _revive(self, name: str, slot: int) -> None:
@@ -137,16 +139,22 @@ class Nemesis:
                 self._set_clock(name, slot)
 
     def _pause(self, name: str, _slot: int, lasts: int) -> None:
-        self._world.pause(name, lasts / 1_000_000_000)
+        self._world._pause(self._world._nodes[name], lasts)
 
     def _slow(self, name: str, slot: int, lasts: int) -> None:
         node = self._world._nodes[name]
-        self._world.slow(name, 1 + self._choices.choose("nemesis.slow factor", (name, slot), 100))
+        self._world._slow(name, 1 + self._choices.choose("nemesis.slow factor", (name, slot), 100))
         self._after(lasts, lambda: node.gate.slow_down(0))
+
+    def _full_mailbox(self, name: str, _slot: int, lasts: int) -> None:
+        self._world._nodes[name].stepped.full.begin(lasts)
+
+    def _spawn_failure(self, name: str, _slot: int, lasts: int) -> None:
+        self._world._nodes[name].stepped.barren.begin(lasts)
 
     def _cut_off(self, name: str, slot: int, lasts: int) -> None:
         net = self._world.net
-        cut = net.cut_off(name, reset=self._choices.chance("nemesis.reset", (name, slot), 500_000))
+        cut = net._cut_off(name, reset=self._choices.chance("nemesis.reset", (name, slot), 500_000))
         self._after(lasts, partial(net.heal, cut))
 
     def _clock_jump(self, name: str, slot: int, _lasts: int) -> None:
@@ -168,21 +176,21 @@ class Nemesis:
 
     def _rack_power(self, rack: str, slot: int, lasts: int) -> None:
         for name in self._in_rack(rack):
-            self._world.crash(name, silent=True)
+            self._world._crash(name, silent=True)
             self._after(lasts, partial(self._revive, name, slot))
 
     def _rack_cut(self, rack: str, slot: int, lasts: int) -> None:
         net, inside = self._world.net, self._in_rack(rack)
         outside = self._world._nodes.keys() - set(inside)
         reset = self._choices.chance("nemesis.reset", ("rack", rack, slot), 500_000)
-        self._after(lasts, partial(net.heal, net.partition(sorted(outside), inside, reset=reset)))
+        self._after(lasts, partial(net.heal, net._partition(sorted(outside), inside, reset=reset)))
 
     def _partition(self, _target: str, slot: int, lasts: int) -> None:
         net, choose = self._world.net, self._choices.choose
         sides: tuple[list[str], list[str]] = ([], [])
         for name in self._world.up:
             sides[0 if name in self._spare else choose("nemesis.side", (name, slot), 2)].append(name)
-        cut = net.partition(
+        cut = net._partition(
             *sides,
             one_way=choose("nemesis.one way", (slot,), 4) == 3,
             engine=choose("nemesis.keeps engine", (slot,), 2) == 1,
@@ -206,7 +214,7 @@ class Nemesis:
 
     def _clog(self, name: str) -> None:
         if not self._over and name not in self._clogged:
-            self._clogged[name] = self._world.net.cut_off(name)
+            self._clogged[name] = self._world.net._cut_off(name)
 
     def _unclog(self, name: str) -> None:
         cut = self._clogged.pop(name, None)
@@ -215,9 +223,9 @@ class Nemesis:
 
     def _engine(self, _target: str, _slot: int, lasts: int) -> None:
         engine = self._world.engine
-        engine.stop()
+        engine._stop()
         self._after(lasts, engine.start)
 
     def _directory(self, _target: str, _slot: int, lasts: int) -> None:
-        self._world.engine.stop()
+        self._world.engine._stop()
         self._after(lasts, partial(self._world.engine.start, lose_directory=True))

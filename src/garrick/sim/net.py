@@ -50,6 +50,10 @@ class Chooser(Protocol):
         """A time; the shortest is benign."""
         ...
 
+    def scripted(self, kind: str, key: tuple[str | int, ...]) -> bool:
+        """Whether what the program asks for happens."""
+        ...
+
 
 class Engine(Protocol):
     """As `garrick.engine.memory.MemoryNetwork`."""
@@ -242,6 +246,7 @@ class Net:
         self._ways: dict[tuple[str, str], Way] = {}
         self._cuts: dict[Cut, None] = {}
         self._apart: Counter[str] = Counter()
+        self._script: Counter[str] = Counter()
         """Systems that are cut from the engine, by how many cuts."""
         self._engine: Engine | None = None
         self._first = ""
@@ -337,6 +342,19 @@ class Net:
             What `heal` can end by itself.
         """
         sets = [frozenset(map(name_of, group)) for group in groups]
+        if not self._scripted("partition"):
+            return Cut()
+        return self._partition(*sets, one_way=one_way, engine=engine, reset=reset)
+
+    def _scripted(self, what: str) -> bool:
+        """Whether the program's fault happens, see `garrick.sim.systems`."""
+        self._script[what] += 1
+        return self.choices.scripted(f"script.{what}", ("net", self._script[what]))
+
+    def _partition(
+        self, *groups: Iterable[str], one_way: bool = False, engine: bool = True, reset: bool = False
+    ) -> Cut:
+        sets = [frozenset(group) for group in groups]
         cut = Cut()
         for index, one in enumerate(sets):
             for other in sets[index + 1 :]:
@@ -355,8 +373,11 @@ class Net:
 
     def cut_off(self, system: Any, *, reset: bool = False) -> Cut:
         """Cut one system from the engine, and so from all others, until `heal`; ``reset`` as with `partition`."""
+        return self._cut_off(name_of(system), reset=reset) if self._scripted("cut off") else Cut()
+
+    def _cut_off(self, name: str, *, reset: bool = False) -> Cut:
         cut = Cut()
-        cut.apart.append(name_of(system))
+        cut.apart.append(name)
         self._land(cut)
         if reset and self._engine is not None and cut.apart[0] in self._engine.carriers:
             self._engine.reset(cut.apart[0])

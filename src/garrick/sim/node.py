@@ -245,8 +245,10 @@ class SimNode:
             self._scheduler.stop(0.0)
 
     def recover(self) -> None:
-        """It is neither paused nor slow any more."""
+        """It is neither paused nor slow any more, and can do all that it could."""
         self.gate.slow_down(0)
+        self.stepped.full.end()
+        self.stepped.barren.end()
         if self._pauses:
             self._pauses = 1
             self.resume()

@@ -12,9 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
+from garrick.errors import SpawnFailed
+from garrick.inbox import _InboxActor
 from garrick.observe.here import HERE
+from garrick.runtime.mailbox import Mailbox
+from garrick.runtime.reports import class_name
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.signals import SystemInfo, View
+from garrick.runtime.supervise import _construct
 from garrick.runtime.systems import Systems
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
@@ -26,6 +31,7 @@ from garrick.sim.story import SimHistory
 from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
+    from garrick.mailbox import Bounded
     from garrick.node.admin.members import Members
     from garrick.runtime.cell import Cell
     from garrick.runtime.supervise import Done
@@ -141,6 +147,43 @@ class SimTimers(TimerHeap):
             self._runtime.fire_timers()
 
 
+class SimMailbox(Mailbox):
+    """A bounded mailbox that a fault can fill."""
+
+    __slots__ = ("_runtime",)
+
+    def __init__(self, bound: Bounded, runtime: SimRuntime) -> None:
+        super().__init__(bound)
+        self._runtime = runtime
+
+    def take(self) -> bool:
+        """See Mailbox."""
+        return not self._runtime.full.lasts and super().take()
+
+
+class Fault:
+    """Something about a system that is wrong for a while."""
+
+    __slots__ = ("_clock", "_until")
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._until = 0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is wrong now."""
+        return self._clock.ns < self._until
+
+    def begin(self, ns: int) -> None:
+        """For so long; what lasts longer already goes on lasting."""
+        self._until = max(self._until, self._clock.ns + ns)
+
+    def end(self) -> None:
+        """It is over."""
+        self._until = 0
+
+
 class SimRuntime(Runtime):
     """See the module.
 
@@ -161,6 +204,10 @@ class SimRuntime(Runtime):
         self.dead = False
         """Its system has crashed: nothing happens any more, not even a ``finally``."""
         self.gate = Gate(kernel)
+        self.full = Fault(kernel.clock)
+        """No bounded mailbox has room."""
+        self.barren = Fault(kernel.clock)
+        """No actor can be made, for want of a process."""
         self._crew = crew
         self._time = kernel.clock
         self._kernel = kernel
@@ -226,6 +273,10 @@ class SimRuntime(Runtime):
         else:
             self._post_out(target, message, sender, kind)
 
+    def new_mailbox(self, bound: Bounded) -> Mailbox:
+        """See Runtime."""
+        return SimMailbox(bound, self)
+
     def run_step(self, cell: Cell, call: Callable[[Cell, Any], Any], context: Any, done: Done) -> bool:
         """See Runtime."""
         kernel, story = self._kernel, self._kernel.story
@@ -236,6 +287,9 @@ class SimRuntime(Runtime):
         else:
             what = call.__name__
         kernel.happen((self._time.ns, self.system, cell.address.serial, what), cell.spec.actor_class)
+        if call is _construct and cell.actor is None and self.barren.lasts and cell.spec.actor_class is not _InboxActor:
+            error = SpawnFailed(f"no process could be started for {class_name(cell)}", hint="a fault of the simulation")
+            return self.refuse((cell, error))
         hand = self._crew.running
         assert hand is not None
         before, hand.cell = hand.cell, cell

@@ -79,6 +79,13 @@ def _silent(key: Key, _value: int, _names: Mapping[str, str]) -> str:
     return f"crash {key[1]} of {key[0]} was noticed by nothing but silence"
 
 
+def _script(what: str) -> _Words:
+    def told(key: Key, _value: int, _names: Mapping[str, str]) -> str:
+        return f"the scenario's {what}".format(whom=key[0], number=key[1])
+
+    return told
+
+
 def _back(key: Key, value: int, _names: Mapping[str, str]) -> str:
     return f"{key[0]} took {_time(value)} longer to be back at the engine"
 
@@ -107,4 +114,14 @@ _WORDS: Final[dict[str, tuple[int, _Words]]] = {
     "buggify": (2, _buggify),
     "buggify.active": (1, _active),
     "crash.silent": (2, _silent),
+    "script.crash": (2, _script("crash {number} of {whom}")),
+    "script.pause": (2, _script("pause {number} of {whom}")),
+    "script.slow": (2, _script("slowness {number} of {whom}")),
+    "script.clock": (2, _script("setting {number} of the clock of {whom}")),
+    "script.drift": (2, _script("drift {number} of the clocks of {whom}")),
+    "script.full mailbox": (2, _script("full mailboxes {number} of {whom}")),
+    "script.spawn failure": (2, _script("failing spawns {number} of {whom}")),
+    "script.partition": (2, _script("partition {number}")),
+    "script.cut off": (2, _script("cut {number} of a system from the engine")),
+    "script.engine": (2, _script("outage {number} of the engine")),
 }

@@ -2,6 +2,7 @@
 
 Owns the scripted form of these faults; a random one is the same call (`garrick.sim.nemesis`). Must not know why they happen. Invariants:
 
+* Whether a scripted fault happens is a choice, of kind ``script.…``, which is 1: so shrinking can leave it out.
 * A crash has no last words. The others learn of it by the end of its connections, or by their silence: a choice.
 * A restart is a new incarnation with nothing but what was durable.
 * A system that is paused loses nothing by it, if the others did not give it up meanwhile.
@@ -44,6 +45,7 @@ class SystemFaults:
 
     def __init__(self) -> None:
         self._crashes: Counter[str] = Counter()
+        self._script: Counter[tuple[str, str]] = Counter()
         self._disks: dict[str, SimDisk] = {}
         self._down: dict[str, Mapping[str, Any]] = {}
         """What crashed -> its capabilities."""
@@ -55,6 +57,12 @@ class SystemFaults:
     def _begin(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
         """Start a system without waiting until it takes part."""
         raise NotImplementedError
+
+    def _scripted(self, what: str, system: Any) -> bool:
+        """Whether the program's fault happens."""
+        node = self._node(system)
+        self._script[what, node.name] += 1
+        return self.choices.scripted(f"script.{what}", (node.name, self._script[what, node.name]))
 
     def _bury(self, node: SimNode) -> None:
         """It has crashed or ended."""
@@ -84,6 +92,10 @@ class SystemFaults:
         wrong = [what for what in keep if what != "disk"]
         if wrong:
             raise InvalidArgument(f"{wrong[0]!r} does not survive a crash", hint='only "disk" can')
+        if self._scripted("crash", system):
+            self._crash(system, silent=silent, keep=keep)
+
+    def _crash(self, system: Any, *, silent: bool | None = None, keep: Collection[str] = ("disk",)) -> None:
         node = self._node(system)
         if node.name in self._disks:
             self._disks[node.name].crash()
@@ -120,7 +132,7 @@ class SystemFaults:
         """
         name = name_of(system)
         if name in self._nodes:
-            self.crash(name)
+            self._crash(name)
         if name not in self._down:
             raise InvalidArgument(f"no system {name!r} has crashed in this world", hint="start it with `World.system`")
         return self.system(name, self._down.pop(name))  # which waits
@@ -131,9 +143,35 @@ class SystemFaults:
         Raises:
             InvalidArgument: no such system runs, or this is no duration.
         """
-        node = self._node(system)
+        lasts = nanoseconds(duration)
+        if self._scripted("pause", system):
+            self._pause(self._node(system), lasts)
+
+    def _pause(self, node: SimNode, lasts: int) -> None:
         node.pause()
-        self._kernel.at(self._kernel.clock.ns + nanoseconds(duration), Due(node.resume))
+        self._kernel.at(self._kernel.clock.ns + lasts, Due(node.resume))
+
+    def fill_mailboxes(self, system: Any, duration: Duration) -> None:
+        """The bounded mailboxes of a system's actors are full for so long: what is sent to them fails as their overflow says.
+
+        Raises:
+            InvalidArgument: no such system runs, or this is no duration.
+        """
+        lasts = nanoseconds(duration)
+        if self._scripted("full mailbox", system):
+            self._node(system).stepped.full.begin(lasts)
+
+    def fail_spawns(self, system: Any, duration: Duration) -> None:
+        """No actor can be made in a system for so long, as when it can't start a process: `SpawnFailed`, and ``ChildExited`` for parents.
+
+        An actor that restarts has its process already.
+
+        Raises:
+            InvalidArgument: no such system runs, or this is no duration.
+        """
+        lasts = nanoseconds(duration)
+        if self._scripted("spawn failure", system):
+            self._node(system).stepped.barren.begin(lasts)
 
     def slow(self, system: Any, factor: float) -> None:
         """Each event of a system takes ``factor`` times `STEP_NS` from now on; 0: no time, as usual.
@@ -143,6 +181,10 @@ class SystemFaults:
         """
         if factor < 0:
             raise InvalidArgument(f"a factor of {factor}", hint="0 is as fast as can be")
+        if not factor or self._scripted("slow", system):
+            self._slow(system, factor)
+
+    def _slow(self, system: Any, factor: float) -> None:
         self._node(system).gate.slow_down(round(factor * STEP_NS))
 
     def set_clock(self, system: Any, seconds: Duration) -> None:
@@ -151,7 +193,9 @@ class SystemFaults:
         Raises:
             InvalidArgument: no such system runs.
         """
-        self._node(system).local_clock().jump(nanoseconds(seconds))
+        jump = nanoseconds(seconds)
+        if self._scripted("clock", system):
+            self._node(system).local_clock().jump(jump)
 
     def drift(self, system: Any, parts_per_million: int) -> None:
         """All clocks of a system gain so much from now on; negative: they lose. Real ones stay below 200.
@@ -161,7 +205,8 @@ class SystemFaults:
         """
         if abs(parts_per_million) >= 500_000:
             raise InvalidArgument(f"a drift of {parts_per_million} parts per million", hint="less than 500000")
-        self._node(system).local_clock().set_drift(parts_per_million)
+        if self._scripted("drift", system):
+            self._node(system).local_clock().set_drift(parts_per_million)
 
     def calm_down(self) -> None:
         """Nothing is cut, slow, paused or lossy any more, and the engine runs. What has crashed stays down; clocks stay wrong."""
@@ -187,6 +232,7 @@ class EngineFaults:
         self._choices = choices
         self._network: MemoryNetwork | None = None
         self._starts = 0
+        self._stops = 0
 
     def attach(self, network: MemoryNetwork) -> None:
         """The network whose hub it is."""
@@ -199,6 +245,11 @@ class EngineFaults:
 
     def stop(self) -> None:
         """It ends: all connections break, and nothing moves between systems until `start`."""
+        self._stops += 1
+        if self._choices.scripted("script.engine", ("outage", self._stops)):
+            self._stop()
+
+    def _stop(self) -> None:
         if self._network is not None and self._network.running:
             self._network.stop_hub()
 

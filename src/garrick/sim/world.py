@@ -225,10 +225,10 @@ class World(SystemFaults, Watching):
             swarm: each seed has only some of the faults; the log says which.
             buggify: Garrick's own code takes rarer ways here and there (`garrick.buggify`).
             rates: how often, such as ``"1/10min"``, or ``"1/5min:2s..20s"`` with how long it lasts. To each system: ``kill_system``,
-                ``pause``, ``slow``, ``cut_off``, ``clock_jump``; to each rack (all systems with one value of the capability ``rack``):
-                ``rack_power``, ``rack_cut`` (cut off from the others); to the whole: ``partition``, ``swizzle`` (some systems are cut
-                off one by one and come back in another order), ``engine`` (an outage), ``directory`` (an outage after which the
-                directory knows nobody).
+                ``pause``, ``slow``, ``cut_off``, ``clock_jump``, ``full_mailbox`` (bounded ones), ``spawn_failure``; to each rack (all
+                systems with one value of the capability ``rack``): ``rack_power``, ``rack_cut`` (cut off from the others); to the
+                whole: ``partition``, ``swizzle`` (some systems are cut off one by one and come back in another order), ``engine`` (an
+                outage), ``directory`` (an outage after which the directory knows nobody).
 
         Raises:
             InvalidArgument: something is not understood.
