@@ -20,9 +20,12 @@ from garrick.system import DEFAULT_TIMEOUT, ActorSystem
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from garrick.actor import Actor
     from garrick.address import Address
     from garrick.mailbox import Bounded
+    from garrick.sources.admission import Source
     from garrick.supervision import Supervision
 
 R = TypeVar("R")
@@ -72,12 +75,15 @@ class AsyncActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        source: Source | None = None,
         pending: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> Address[Any]:
         """See ActorSystem.spawn."""
         self.system._check()
+        if source is not None:
+            actor_class = source.of(actor_class)
         runtime = self.system._runtime
         spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(runtime, runtime.admin, timeout, None)
@@ -98,6 +104,19 @@ class AsyncActorSystem:
     ) -> Address[Any]:
         """See ActorSystem.probe."""
         return await asyncio.to_thread(lambda: self.system.probe(key, function, every=every, timeout=timeout))
+
+    async def load_source(
+        self,
+        bundle: bytes | str | Path,
+        *,
+        authorities: Iterable[str] = (),
+        development: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Source:
+        """See ActorSystem.load_source. Files, keys and answers are waited for on a thread."""
+        return await asyncio.to_thread(
+            self.system.load_source, bundle, authorities=authorities, development=development, timeout=timeout
+        )
 
     def send(self, target: Address[Any], message: Any) -> None:
         """See ActorSystem.send. It never waits: what does not fit on a full way is queued; see `offer`."""

@@ -505,3 +505,12 @@ class SourceInUse(SourceError):
 
     code = "GAR-7204"
     usual_hint = "end what uses it first"
+
+
+class SourceDenied(SourceError):
+    """A bundle is signed well, and the authority did not approve it, or there is none."""
+
+    code = "GAR-7301"
+    usual_hint = (
+        "name an actor source-authority that approves it, or use development=True where one of your own keys signed it"
+    )

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from garrick.errors import AskTimeout, GarrickError, InvalidArgument, SystemStopped
+from garrick.errors import AskTimeout, GarrickError, InvalidArgument, NoSuchActor, SystemStopped
 from garrick.inbox import Inbox
 from garrick.messages import Request
 from garrick.observe import logsetup
@@ -23,10 +23,13 @@ from garrick.supervision import Restart
 from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from garrick.actor import Actor
     from garrick.address import Address
     from garrick.mailbox import Bounded
     from garrick.node.base import Node
+    from garrick.sources.admission import Source
     from garrick.supervision import Supervision
 
 R = TypeVar("R")
@@ -138,6 +141,7 @@ class ActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        source: Source | None = None,
         pending: bool = False,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
@@ -154,6 +158,7 @@ class ActorSystem:
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
             mailbox: `Bounded`, or None for one without a bound.
+            source: what `load_source` gave: the class is then named as that version of the code calls it.
             pending: whether to wait, up to ``timeout``, for a system that has what it requires, if none has it now.
             wait: whether to wait until it runs, and to raise when it can't start.
             timeout: seconds to wait.
@@ -166,6 +171,8 @@ class ActorSystem:
             AskTimeout: it did not start in time.
         """
         self._check()
+        if source is not None:
+            actor_class = source.of(actor_class)
         spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
@@ -278,6 +285,45 @@ class ActorSystem:
         question = Lookup(name, everywhere)
         found: Address[Any] | None = self._runtime.ask(self._runtime.admin, question, timeout, kind=SIGNAL).result()
         return found
+
+    def load_source(
+        self,
+        bundle: bytes | str | Path,
+        *,
+        authorities: Iterable[str] = (),
+        development: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Source:
+        """Take in a bundle of code, when those whom this user trusts have signed it and the authority approves it.
+
+        Its actors are then spawned with ``spawn("module.Class", source=...)``; other versions go on beside it.
+
+        Args:
+            bundle: its bytes, or where its file is.
+            authorities: names of actors that must all approve it: each is asked with `SourceOffered` and answers `True`. By default
+                the actor that is named ``source-authority``.
+            development: without an authority, take what one of this user's own keys has signed.
+            timeout: seconds for the answers.
+
+        Raises:
+            BundleRefused: it is not what it should be, or nobody trusted signed it.
+            SourceDenied: an authority refused, or was silent; or there is none.
+            SourceConflict: it can't be loaded in this process.
+        """
+        from garrick.sources.admission import admit  # late: needs cryptography
+        from garrick.sources.authority import AUTHORITY, SourceOffered
+
+        self._check()
+        named = tuple(authorities)
+
+        def ask(offered: SourceOffered) -> dict[str, object]:
+            found = {name: self.lookup(name, timeout) for name in named or (AUTHORITY,)}
+            asked = {name: address for name, address in found.items() if address is not None}
+            answers: dict[str, object] = dict(zip(asked, self.ask_all(asked.values(), offered, timeout), strict=True))
+            missing = {name: NoSuchActor(f"there is no actor {name!r}") for name in named if name not in asked}
+            return {**answers, **missing}
+
+        return admit(bundle, ask, development=development)
 
     def inbox(self) -> Inbox:
         """A new address of the program's own, to send from and receive at."""

@@ -53,6 +53,11 @@ def signed(data: bytes, *pems: bytes, expires: int | None = None, rollback: bool
     return write(opened.text, opened.signatures, opened.archive)
 
 
+def signed_by(data: bytes, name: str, pem: bytes) -> bytes:
+    opened = keys.sign(read(data, Limits()), name, pem)
+    return write(opened.text, opened.signatures, opened.archive)
+
+
 def id_of(pem: bytes) -> str:
     return keys.public_of(NAMES[pem], pem).id
 

@@ -32,6 +32,7 @@ from garrick import (
     on,
     requires,
 )
+from garrick.sources.admission import Source
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ def program() -> None:
         assert_type(system.ask_all([account], Deposit(1)), list[int | GarrickError])
         assert_type(system.ask_each([account], Deposit(1)), Iterator[tuple[Address[Any], int | GarrickError]])
         assert_type(system.lookup("ann"), Address[Any] | None)
+        assert_type(system.load_source("bank.srcb", authorities=["audit"], timeout=1), Source)
+        system.spawn("bank.Teller", source=system.load_source(b"", development=True))
         assert_type(system.inbox(), Inbox)
         assert_type(system.subscribe(account, "all", buffer=10), Subscription)
         system.subscribe("account")  # type: ignore[arg-type]
@@ -162,6 +165,7 @@ async def async_program() -> None:
         assert_type(system.ask_each([account], Deposit(1)), AsyncIterator[tuple[Address[Any], int | GarrickError]])
         assert_type(await system.offer(account, Plain()), None)
         assert_type(await system.lookup("ann"), Address[Any] | None)
+        assert_type(await system.load_source("bank.srcb"), Source)
         assert_type(system.subscribe(account), AsyncSubscription)
         async for _event in system.subscribe(account):
             assert_type(_event, Any)

@@ -43,6 +43,7 @@ SANS_IO = (
     "engine/membership.py",
     "sources/manifest.py",
     "sources/container.py",
+    "sources/authority.py",
     "sources/trust.py",
     "sources/verify.py",
     "sources/difference.py",

@@ -20,7 +20,7 @@ from typing import Any, Final
 from garrick.errors import SourceConflict, SourceMissing
 from garrick.sources.codecache import CodeCache
 from garrick.sources.storage import Folder, Storage
-from garrick.sources.store import Store
+from garrick.sources.store import Store, default_directory
 
 PACKAGE: Final = "garrick.loaded"
 DIGITS: Final = 16
@@ -167,7 +167,7 @@ def detach(store: Store) -> None:
 
 
 def wanted(name: str) -> Loaded:
-    """The source of a prefix: it is loaded, or a store that was attached or is named by ``GARRICK_SOURCES`` has it.
+    """The source of a prefix: it is loaded, or a store that was attached has it, or the one of the user.
 
     Args:
         name: ``h`` and 16 digits.
@@ -175,12 +175,10 @@ def wanted(name: str) -> Loaded:
     Raises:
         SourceMissing: nobody has it.
     """
-    import os
-
     with _lock:
         if name in _loaded:
             return _loaded[name]
-        stores = [*_stores, Store()] if os.environ.get("GARRICK_SOURCES") else list(_stores)
+        stores = [*_stores, Store()] if default_directory().is_dir() else list(_stores)
     for store in stores:
         try:
             digest = store.find(name[1:])
