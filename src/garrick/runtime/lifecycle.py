@@ -35,6 +35,8 @@ from garrick.runtime.signals import (
     Event,
     GroupFailed,
     GroupVerdict,
+    Mark,
+    Marked,
     Missed,
     NameAnswer,
     NameClaim,
@@ -234,6 +236,9 @@ def on_signal(runtime: Runtime, cell: Cell, signal: Signal) -> bool:
         return streams.on_signal(runtime, cell, signal)
     elif isinstance(signal, (Event, Missed)):
         streams.arrived(cell, signal)
+    elif isinstance(signal, Mark):
+        if cell.state == RUNNING:
+            runtime.route(signal.to, Marked(signal.number), cell.address)
     elif isinstance(signal, Unwatch):
         if cell.watchers is not None:
             cell.watchers.pop(signal.watcher, None)

@@ -240,6 +240,21 @@ class Probe(Signal):
 
 
 @dataclass
+class Mark(Signal):
+    """Answer ``to`` with `Marked` in its turn: everything that was sent to the actor before has been handled then."""
+
+    to: Address[Any]
+    number: int
+
+
+@dataclass
+class Marked:
+    """The answer to a `Mark`: a message, since actors of the library wait for it."""
+
+    number: int
+
+
+@dataclass
 class Told(Signal):
     """A notice (ChildExited, Terminated, Poisoned, CapabilityLost) for the actor."""
 
