@@ -261,7 +261,7 @@ def three_at_once(world: World) -> None:
     orders.append([])
     for asker in askers:
         system.send(asker, orders[-1])
-    world.run(1)
+    world.run(0.1)
     assert len(orders[-1]) == 3
 
 
