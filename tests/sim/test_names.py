@@ -9,6 +9,7 @@ import pytest
 
 from garrick import Actor, ActorGone, ActorSystem, AskTimeout, ChildExited, NameTaken, on
 from garrick.sim.world import World
+from garrick.singleton import Singleton
 
 from .actors import Echo
 
@@ -170,3 +171,54 @@ def test_a_short_cut_takes_no_name_away_and_a_long_one_is_told_to_the_parent() -
         world.net.cut_off(one)
         world.run(6)
         assert one.ask(parent, "ended?") == ["name lost"]
+
+
+class Ledger(Single):
+    """Writes down what it was told."""
+
+    def __init__(self, book: str, entries: list[int]) -> None:
+        super().__init__(book)
+        self.entries = entries
+
+    @on
+    def enter(self, message: int) -> int:
+        BOOKS[self.book].acts(self)
+        self.entries.append(message)
+        return message
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_singletons_account_for_every_question_while_their_hosts_come_and_go(seed: int) -> None:
+    name = f"singleton {seed}"
+    book = BOOKS[name] = Book()
+    rng = random.Random(seed)
+    entries: list[int] = []
+    answered: set[int] = set()
+    with World(seed) as world:
+        world.net.defaults(latency=("200us", "20ms"), drop=0.02)
+        hosts = {f"h{n}": world.system(f"h{n}") for n in range(3)}
+        ways = {host: system.spawn(Singleton, "ledger", Ledger, name, entries) for host, system in hosts.items()}
+        for number in range(40):
+            victim = rng.choice(sorted(hosts))
+            match rng.choice(["nothing"] * 6 + ["cut off", "crash", "outage"]):
+                case "cut off":
+                    world.net.cut_off(hosts[victim])
+                case "crash":
+                    book.gone(hosts[victim])
+                    hosts[victim] = world.restart(hosts[victim])
+                    ways[victim] = hosts[victim].spawn(Singleton, "ledger", Ledger, name, entries)
+                case "outage":
+                    world.engine.fail_over(lose_directory=rng.random() < 0.5)
+            asked = rng.choice(sorted(hosts))
+            try:
+                assert hosts[asked].ask(ways[asked], number, timeout=rng.uniform(1, 8)) == number
+                answered.add(number)
+            except (ActorGone, AskTimeout):
+                pass  # reported
+            if rng.random() < 0.3:
+                world.net.heal()
+            world.run(rng.uniform(0.0, 1.0))
+    assert not book.wrong
+    assert len(set(entries)) == len(entries), "handled once"
+    assert answered <= set(entries)
+    assert len(answered) > 15
