@@ -79,3 +79,11 @@ def test_without_a_guard_the_program_is_told() -> None:
     assert done.returncode == 1
     assert "GAR-3004" in done.stderr
     assert left_over(port) == []
+
+
+@pytest.mark.parametrize("base", ["multiprocTCPBase", "multiprocQueueBase"])
+def test_what_actors_print_is_shown_by_their_program(base: str) -> None:
+    port = free_port()
+    done = run("printing.py", base, port=port)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "to output: hello\n", "to errors: hello\n")
+    assert left_over(port) == []

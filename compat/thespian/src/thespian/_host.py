@@ -33,6 +33,7 @@ from thespian._deadletters import dead_letter_office, handle_dead_letters
 from thespian._errors import InvalidActorAddress, InvalidActorSourceHash, StartRefused
 from thespian._hostclass import HostType, Unhosted, host_class, resolve
 from thespian._messages import ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage, WatchMessage
+from thespian._output import Output, redirect
 from thespian._status import Thespian_ActorStatus, Thespian_StatusReq, system_status
 from thespian._watch import ThespianWatch, Watcher
 from thespian.system.timing import ExpirationTimer
@@ -55,6 +56,8 @@ class Setting:
     log_definitions: Any = field(default=None, repr=False)
     watches: bool = False
     """Whether files are watched for actors."""
+    output: Output | None = None
+    """Where actors print; None: to where their program does."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         self._starting: dict[Address[Any], list[Any]] = {}
         """Children that have not been heard of yet, and what was sent to them."""
         if setting.isolation == "process":
+            if setting.output is not None:
+                redirect(setting.output)
             _logging.configure(setting.log_definitions, str(self.own))
         if not quiet:
             self._object = self._make()

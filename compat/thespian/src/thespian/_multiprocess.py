@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from garrick.errors import GarrickError, MissingMainGuard, NoSuchSystem, SystemExists
 from garrick.node import client
+from garrick.node.rundir import base_directory
 from garrick.runtime.signals import Lookup
 from garrick.system import ActorSystem
 from garrick.wire.envelope import SIGNAL
@@ -29,6 +30,7 @@ from thespian._errors import (
     InvalidActorAddress,
 )
 from thespian._host import Setting
+from thespian._output import Output, Relay, output
 from thespian._port import NAME as PORT
 from thespian._port import AdminPort, taken
 
@@ -37,7 +39,7 @@ TELL_SECONDS = 60.0
 SHUTDOWN_SECONDS = 10.0
 CAPABILITY_SECONDS = 5.0
 PAUSE = 0.1
-PRELOADED = ("thespian.actors", "thespian._host", "thespian._logging", "thespian._port")
+PRELOADED = ("thespian.actors", "thespian._host", "thespian._logging", "thespian._output", "thespian._port")
 """What the process of every actor needs; imported once, it costs each of them nothing."""
 
 _count = itertools.count(1)
@@ -51,17 +53,23 @@ class ProcessBase(Base):
     watches: ClassVar[bool] = False
     """Whether files are watched for actors."""
     _node: client.ClientNode
+    _relay: Relay | None = None
+    """Shows what the actors print, in the program that started the system."""
 
     def __init__(self, capabilities: dict[str, Any], logDefs: Any = None) -> None:
         add_own(capabilities, self.name, self.version, **({"Thespian Watch Supported": True} if self.watches else {}))
         self._node = self._find(capabilities)
         system = ActorSystem.__new__(ActorSystem)
         system._adopt(self._node)
-        super().__init__(system, Setting("process", logDefs, self.watches))
+        super().__init__(system, Setting("process", logDefs, self.watches, self._output()))
         _held.add(self)
 
     def _find(self, capabilities: dict[str, Any]) -> client.ClientNode:
         raise NotImplementedError
+
+    def _output(self) -> Output | None:
+        """Where actors print; see `Setting`."""
+        return None
 
     def sent(self) -> None:
         """See Base: returns when the kernel has all that was sent."""
@@ -93,6 +101,8 @@ class ProcessBase(Base):
         """Let go of the system; a detached one goes on."""
         _held.discard(self)
         self.system.stop(SHUTDOWN_SECONDS)
+        if self._relay is not None:
+            self._relay.close()
 
 
 class DetachedBase(ProcessBase):
@@ -138,7 +148,11 @@ class DetachedBase(ProcessBase):
             node.shutdown(SHUTDOWN_SECONDS)
             system.stop(SHUTDOWN_SECONDS)
             raise self._unusable(port, error) from error
+        self._relay = Relay(str(base_directory() / name))
         return node
+
+    def _output(self) -> Output | None:
+        return output(str(base_directory() / self._node.name))
 
     def _unusable(self, port: int, error: Exception) -> InvalidActorAddress:
         admin = ActorAddress(f"({'T' if self.kind == 'tcp' else 'UDP'}|:{port})")
