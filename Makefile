@@ -32,7 +32,7 @@ demo: $(VENV)/.ready-run  ## the reference application: hosts, customers' server
 
 # Two tests at a time: most of them wait for processes. More would be too many for those that need a core to themselves.
 test: $(VENV)/.ready-test  ## the fast suite; ARGS='-k name' for a part of it
-	$(BIN)/python -m pytest -n 2 -m 'not soak' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not soak' $(ARGS)
 
 REPEAT ?= 1000
 soak: $(VENV)/.ready-test  ## the long campaigns, and the tests of concurrency REPEAT=1000 times (hours)
