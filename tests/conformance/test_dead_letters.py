@@ -6,7 +6,8 @@ import pytest
 
 from garrick import ActorGone, ActorSystem, Address, DeadLetter, Stop
 from garrick.inbox import Inbox
-from tests.conformance.actors import Animal, Answers, Dispatcher, Echo, Parent, Pass, Raise, Recorder
+from tests.conformance.actors import Answers, Echo, Parent, Pass, Raise, Recorder
+from tests.conformance.dispatch_actors import Animal, Dispatcher
 
 
 def test_a_message_to_a_stopped_actor(system: ActorSystem) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from garrick import ActorGone, ActorSystem, HandlerFailed
 from garrick.inbox import Inbox
-from tests.conformance.actors import (
+from tests.conformance.actors import Echo, Get, Make
+from tests.conformance.dispatch_actors import (
     Animal,
     BadAnnotation,
     Box,
@@ -17,10 +18,7 @@ from tests.conformance.actors import (
     Dispatcher,
     DispatcherWithRest,
     Dog,
-    Echo,
-    Get,
     LaterDefined,
-    Make,
     Puppy,
     UsesLaterDefined,
 )
@@ -75,7 +73,7 @@ def test_a_senseless_annotation_fails_the_message_and_not_the_process(system: Ac
 
 
 def test_a_notice_for_an_actor_with_a_senseless_annotation(system: ActorSystem) -> None:
-    actor = system.spawn("tests.conformance.actors.BadAnnotationParent")
+    actor = system.spawn("tests.conformance.dispatch_actors.BadAnnotationParent")
     neighbour = system.spawn(Echo)
     child = system.ask(actor, Get())
     system.stop_actor(child)

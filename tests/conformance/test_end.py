@@ -11,7 +11,6 @@ from garrick.inbox import Inbox
 from tests.conformance.actors import (
     BringsUpLate,
     BrokenStop,
-    CatchAll,
     Consult,
     Echo,
     End,
@@ -22,16 +21,15 @@ from tests.conformance.actors import (
     LastWords,
     Make,
     Node,
-    NoticeByReceive,
     Observe,
     Parent,
     Pass,
-    Quitter,
     Raise,
     Recorder,
     StopsItself,
     Wait,
 )
+from tests.conformance.restarting_actors import CatchAll, NoticeByReceive, Quitter
 
 pytestmark = pytest.mark.concurrency
 
@@ -149,7 +147,7 @@ def test_a_child_that_could_not_start_is_reported_and_its_messages_are_dead_lett
 ) -> None:
     letters = system.dead_letters()
     parent = system.spawn(Parent, inbox.address)
-    child = system.ask(parent, Make("tests.conformance.actors.BrokenStart", ("constructor",)))
+    child = system.ask(parent, Make("tests.conformance.restarting_actors.BrokenStart", ("constructor",)))
     exited = inbox.receive(10)
     assert (exited.child, exited.reason, type(exited.error)) == (child, "failed", LookupError)
     system.ask(parent, Pass(child, "hello?"))

@@ -8,8 +8,9 @@ import pytest
 
 from garrick import ActorSystem, Backoff, Escalate, InvalidArgument, Restart, Resume, Stop, Supervision
 from garrick.inbox import Inbox
-from tests.conformance.actors import Counter, Gate, Get, Make, Raise, Wait
+from tests.conformance.actors import Gate, Get, Make, Raise, Wait
 from tests.conformance.families import Family, over_processes
+from tests.conformance.restarting_actors import Counter
 from tests.conformance.supervision_actors import (
     AsyncMember,
     Attempts,

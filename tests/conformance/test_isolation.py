@@ -10,7 +10,8 @@ import pytest
 
 from garrick import ActorSystem, ChildExited, InvalidArgument, Resume
 from garrick.inbox import Inbox
-from tests.conformance.actors import Consult, Counter, Echo, End, Get, Make, Parent, Raise
+from tests.conformance.actors import Consult, Echo, End, Get, Make, Parent, Raise
+from tests.conformance.restarting_actors import Counter
 from tests.conformance.waiting_actors import Dies, Pid, Threaded
 
 

@@ -17,7 +17,8 @@ from garrick import (
     Restart,
     SystemStopped,
 )
-from tests.conformance.actors import Answers, Consult, Counter, Echo, Gate, Get, Node, Parent, Pass, Raise, Wait
+from tests.conformance.actors import Answers, Consult, Echo, Gate, Get, Node, Parent, Pass, Raise, Wait
+from tests.conformance.restarting_actors import Counter
 from tests.conformance.waiting_actors import Blocker, Hangs
 
 pytestmark = pytest.mark.one_system(

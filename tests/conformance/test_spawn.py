@@ -8,7 +8,8 @@ import pytest
 
 from garrick import ActorSystem, BadActorClass, ChildExited, InvalidArgument, NameTaken, SpawnFailed
 from garrick.inbox import Inbox
-from tests.conformance.actors import Arguments, BrokenStart, Echo, Get, Make, NotAnActor, Parent, Recorder
+from tests.conformance.actors import Arguments, Echo, Get, Make, NotAnActor, Parent, Recorder
+from tests.conformance.restarting_actors import BrokenStart
 
 
 def test_positional_and_keyword_arguments_reach_the_constructor(system: ActorSystem) -> None:

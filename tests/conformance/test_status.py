@@ -10,7 +10,8 @@ import pytest
 
 from garrick import ActorSystem
 from garrick.inbox import Inbox
-from tests.conformance.actors import Consult, Dispatcher, Echo, Gate, Make, Parent, Wait
+from tests.conformance.actors import Consult, Echo, Gate, Make, Parent, Wait
+from tests.conformance.dispatch_actors import Dispatcher
 from tests.conformance.waiting_actors import Blocker
 
 

@@ -19,22 +19,14 @@ from garrick import (
     Terminated,
 )
 from garrick.inbox import Inbox
-from tests.conformance.actors import (
+from tests.conformance.actors import Echo, Gate, Get, Make, Observe, Parent, Pass, Raise, Unpicklable
+from tests.conformance.restarting_actors import (
     AsyncCounter,
     BrokenRestart,
     BrokenStart,
     Counter,
-    Echo,
     FailsOnNotice,
-    Gate,
-    Get,
-    Make,
-    Observe,
     OnceOnly,
-    Parent,
-    Pass,
-    Raise,
-    Unpicklable,
 )
 from tests.conformance.waiting_actors import Fails
 
