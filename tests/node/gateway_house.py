@@ -8,6 +8,8 @@ from typing import Any
 from garrick.address import Address
 from garrick.node.admin import AdminMachine, Announce, Effect, Send
 from garrick.node.gateway import Gateway
+from garrick.runtime.signals import SystemInfo, View, ViewChange
+from garrick.runtime.systems import changed_by
 from garrick.wire.codec import dumps, loads
 from garrick.wire.envelope import MESSAGE, Raw, decode, encode
 from garrick.wire.link import LinkConfig
@@ -81,6 +83,16 @@ class FakeHouse:
 
     def messages(self, number: int, kind: type = object) -> list[Any]:
         return [message for _, _, message, _ in self.got.get(number, []) if isinstance(message, kind)]
+
+    def view(self, number: int) -> dict[str, SystemInfo]:
+        """The systems that a process knows, by all that it was told."""
+        systems: dict[str, SystemInfo] = {}
+        for message in self.messages(number):
+            if isinstance(message, View):
+                systems = dict(message.systems)
+            elif isinstance(message, ViewChange):
+                systems = changed_by(systems, message.changed, message.gone)
+        return systems
 
     def die(self, number: int) -> None:
         self.apply(self.machine.process_died(number, "killed", asyncio.get_running_loop().time()))

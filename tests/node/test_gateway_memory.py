@@ -12,7 +12,7 @@ from garrick.engine.memory import MemoryNetwork
 from garrick.engine.memory_engine import MemoryEngine
 from garrick.errors import ActorGone
 from garrick.node.returned import Returned
-from garrick.runtime.signals import Lookup, ProcessLost, SetCapability, SystemLost, View
+from garrick.runtime.signals import Lookup, ProcessLost, SetCapability, SystemLost
 from garrick.wire.codec import loads
 from garrick.wire.envelope import FAILURE, REPLY, SIGNAL, decode
 from tests.node.gateway_house import FakeHouse
@@ -52,8 +52,8 @@ def returned(house: FakeHouse, number: int) -> list[tuple[Any, str]]:
 async def test_both_know_each_other_with_capabilities_and_processes(
     a: FakeHouse, b: FakeHouse, convention: Any
 ) -> None:
-    await a.until(lambda: a.messages(1, View) and b.system in a.messages(1, View)[-1].systems)
-    info = a.messages(1, View)[-1].systems[b.system]
+    await a.until(lambda: b.system in a.view(1))
+    info = a.view(1)[b.system]
     assert info.capabilities == {"host": "h2"}
     assert [p.number for p in info.processes] == [1, 2]
 
@@ -234,8 +234,8 @@ async def test_a_system_that_was_declared_lost_takes_the_consequences_and_goes_o
     await b.until(lambda: b.messages(1, SystemLost))
     await a.until(lambda: a.messages(1, SystemLost))
     assert b.messages(1, SystemLost)[0].system == a.system
-    await b.until(lambda: a.system in b.messages(1, View)[-1].systems)
-    await a.until(lambda: b.system in a.messages(1, View)[-1].systems)
+    await b.until(lambda: a.system in b.view(1))
+    await a.until(lambda: b.system in a.view(1))
     a.send(b.address(1), "after", a.address(1))
     b.send(a.address(1), "also after", b.address(1))
     await b.until(lambda: b.messages(1, str) == ["before", "after"])

@@ -16,7 +16,7 @@ from garrick.engine.identity import ConventionKeys, create_convention, issue, sa
 from garrick.engine.nats.engine import NatsEngine
 from garrick.engine.nats.server import EmbeddedServer
 from garrick.node.returned import Returned
-from garrick.runtime.signals import SystemLost, View
+from garrick.runtime.signals import SystemLost
 from tests.node.gateway_house import FakeHouse
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
@@ -106,7 +106,7 @@ async def test_messages_go_there_and_back_in_order(convention: Convention) -> No
         house.send(target, n, house.address(1))
     await house.until(lambda: len(house.messages(1, tuple)) == 2000, timeout=20)
     assert house.messages(1, tuple) == [("echo", n) for n in range(2000)]
-    assert house.messages(1, View)[-1].systems["b@00000000bb"].capabilities == {"host": "b"}
+    assert house.view(1)["b@00000000bb"].capabilities == {"host": "b"}
 
 
 @with_convention

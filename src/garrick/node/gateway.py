@@ -104,6 +104,8 @@ class Gateway:
         self._config = config
         self._hold = hold
         self._table = Table()
+        self._infos: Mapping[str, SystemInfo] = {}
+        """What the machine was told last."""
         self._ended: deque[Mapping[str, str]] = deque()
         """Systems that are gone -> the reason, in parts that many gateways share."""
         self._ended_count = 0
@@ -359,7 +361,11 @@ class Gateway:
     def _tell_machine(self) -> None:
         """Whom actors may be spawned on now."""
         machine = self._house.machine
-        systems = {} if self._shut_out else infos_of(self._table, keep=machine.pulled)
+        systems: Mapping[str, SystemInfo] = {}
+        if not self._shut_out:
+            systems = infos_of(self._table, self._infos, keep=machine.pulled)
+        if not machine.pulled:
+            self._infos = systems
         if machine.pulled and not machine.awaited:
             machine.members_are(systems, 0.0)
         else:

@@ -46,10 +46,17 @@ class Infos(Mapping[str, SystemInfo]):
         return len(self._members)
 
 
-def infos_of(table: Table, *, keep: bool) -> Mapping[str, SystemInfo]:
-    """What placement wants to know; ``keep``: the table is never changed, and the answer is the same object for everybody."""
+def infos_of(table: Table, before: Mapping[str, SystemInfo], *, keep: bool) -> Mapping[str, SystemInfo]:
+    """What placement wants to know.
+
+    Args:
+        table: of the members.
+        before: the last answer; what has not changed is the same object in this one.
+        keep: the table is never changed, and the answer is the same object for everybody.
+    """
     if not keep:
-        return {member.system: info_of(member) for member in table.members.values()}
+        fresh = {member.system: info_of(member) for member in table.members.values()}
+        return {system: info if before.get(system) != info else before[system] for system, info in fresh.items()}
     if not isinstance(table.extra, Infos):
         table.extra = Infos(table.members)
     infos: Infos = table.extra

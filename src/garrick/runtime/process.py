@@ -30,8 +30,10 @@ from garrick.runtime.signals import (
     SystemsChanged,
     Told,
     View,
+    ViewChange,
 )
 from garrick.runtime.status import status
+from garrick.runtime.systems import changed_by
 from garrick.supervision import relocatable
 from garrick.wire.envelope import REPLY, SIGNAL
 
@@ -49,6 +51,8 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
         _on_view(runtime, message)
     elif isinstance(message, Leased):
         lifecycle.leased(runtime, message.until)
+    elif isinstance(message, ViewChange):
+        _on_view(runtime, View(changed_by(runtime.view.systems, message.changed, message.gone)))
     elif isinstance(message, ProcessLost):
         lost = set(message.processes)
         system = sender.system if sender is not None else runtime.system

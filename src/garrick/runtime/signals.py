@@ -456,6 +456,14 @@ class View(Signal):
 
 
 @dataclass
+class ViewChange(Signal):
+    """What is different from the View that the process has: these systems are new or changed, and these are gone."""
+
+    changed: dict[str, SystemInfo]
+    gone: tuple[str, ...] = ()
+
+
+@dataclass
 class SystemsChanged(Signal):
     """To a process that has said `Await`, where it looks at the list of systems itself: it has changed."""
 

@@ -5,7 +5,7 @@ Owns the joining of the two, without a copy: the others may be thousands, and on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from garrick.runtime.signals import SystemInfo
@@ -38,3 +38,13 @@ class Systems(Mapping[str, SystemInfo]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+def changed_by(
+    systems: Mapping[str, SystemInfo], changed: Mapping[str, SystemInfo], gone: Iterable[str]
+) -> dict[str, SystemInfo]:
+    """The systems of a View after a `ViewChange`; the given mapping stays as it is."""
+    after = {**systems, **changed}
+    for system in gone:
+        after.pop(system, None)
+    return after

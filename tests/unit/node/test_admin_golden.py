@@ -62,6 +62,9 @@ def text(message: Any) -> str:
     match message:
         case signals.View(systems):
             return "View " + "; ".join(system_text(info) for info in systems.values())
+        case signals.ViewChange(changed, gone):
+            news = [system_text(info) for info in changed.values()] + [f"not {s.partition('@')[0]}" for s in gone]
+            return "ViewChange " + "; ".join(news)
         case signals.ProcessLost(processes, reason, detail, moved):
             lost = f"ProcessLost {','.join(map(str, processes))} {reason}" + (f": {detail}" if detail else "")
             return lost + "".join(

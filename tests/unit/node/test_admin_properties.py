@@ -23,6 +23,7 @@ from garrick.node.admin import (
 )
 from garrick.runtime import signals
 from garrick.runtime.signals import ProcessInfo, SystemInfo
+from garrick.runtime.systems import changed_by
 from garrick.wire.envelope import REPLY
 
 SYSTEM = "a@00000000aa"
@@ -95,6 +96,8 @@ class World(RuleBasedStateMachine):
         match message:
             case signals.View():
                 self.views[number] = message
+            case signals.ViewChange(changed, gone):
+                self.views[number] = signals.View(changed_by(self.views[number].systems, changed, gone))
             case signals.ProcessLost(processes, reason, _, moved):
                 self.places.setdefault(number, {}).update(moved)
                 self.losses[number].update((p, reason) for p in processes)
@@ -155,10 +158,12 @@ class World(RuleBasedStateMachine):
         self.views.pop(number, None)
         before = {n: sum(c for (p, _), c in told.items() if p == number) for n, told in self.losses.items()}
         assert not any(before[n] for n in self.up)
-        for name in [n for n, address in self.holders.items() if address.process == number]:
-            del self.holders[name]
         was_ended = self.machine.ended
         self.take(self.machine.process_died(number, "died", self.now, expected=expected))
+        # What is made again in another process keeps its name.
+        places = {name: self.machine.moved.get(held, held.process) for name, held in self.holders.items()}
+        for name in [name for name, place in places.items() if not self.machine.alive(place)]:
+            del self.holders[name]
         self.gone[number] = role or "starting"
         if not was_ended:
             for n in self.up:

@@ -1,7 +1,7 @@
 """What all parts of the admin stand on: the registers, the effects being collected, and how the processes are told things.
 
 Owns the outbox and the View. Must not decide anything but when a View goes out. Invariant: all processes that are up have the same
-View, at most `VIEW_PAUSE` seconds old.
+View, at most `VIEW_PAUSE` seconds old; whole when they join, and then what has changed.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class Core:
         """Whether processes look at the list of systems themselves, instead of being told of its changes."""
         self.awaiting: set[int] = set()
         """Processes whose actors wait for a system that fits."""
+        self._told: Mapping[str, SystemInfo] = {}
+        """The other systems as all processes that are up know them."""
+        self._told_own: SystemInfo | None = None
         self.announced: SystemInfo | None = None
         """What the convention was told last."""
 
@@ -158,6 +161,18 @@ class Core:
         """What every process knows."""
         return signals.View(Systems(self.info(), self.members.systems))
 
+    def _change(self, own: SystemInfo) -> signals.ViewChange:
+        """What the processes have not been told yet; from now on they have."""
+        before, now = self._told, self.members.systems
+        changed, gone = {}, ()
+        if now is not before:
+            changed = {s: info for s, info in now.items() if s != self.system and before.get(s) != info}
+            gone = tuple(s for s in before if s not in now and s != self.system)
+        if own != self._told_own:
+            changed = {self.system: own, **changed}
+        self._told, self._told_own = now, own
+        return signals.ViewChange(changed, gone)
+
     def view_changed(self) -> None:
         """The View is out of date; the next one goes out soon."""
         self._view_stale = True
@@ -169,8 +184,13 @@ class Core:
     def send_view(self, now: float, *, but: int | None = None) -> None:
         """Tell everybody now (``but`` has it already), and the convention what concerns it."""
         self._view_stale, self._view_at = False, now
-        self.broadcast(self.view(), but=but)
         info = self.info()
+        if self.pulled:
+            self.broadcast(self.view(), but=but)
+        else:
+            change = self._change(info)
+            if change.changed or change.gone:
+                self.broadcast(change, but=but)
         if info != self.announced:
             self.announced = info
             self.out.append(Announce(info))

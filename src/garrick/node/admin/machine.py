@@ -162,6 +162,8 @@ class AdminMachine:
             return self._finish(now)
         self._any_worker_up = self._any_worker_up or role == "worker"
         target = control(core.system, number)
+        if core.view_due() is not None:
+            core.send_view(now, but=number)  # so that what changes later is the same difference for all
         core.send(target, core.view())
         for reason, lost in core.processes.losses().items():
             core.send(target, signals.ProcessLost(lost, reason, moved=dict(core.kept.places)))
