@@ -164,7 +164,8 @@ class Core:
     def _change(self, own: SystemInfo) -> signals.ViewChange:
         """What the processes have not been told yet; from now on they have."""
         before, now = self._told, self.members.systems
-        changed, gone = {}, ()
+        changed: dict[str, SystemInfo] = {}
+        gone: tuple[str, ...] = ()
         if now is not before:
             changed = {s: info for s, info in now.items() if s != self.system and before.get(s) != info}
             gone = tuple(s for s in before if s not in now and s != self.system)
