@@ -148,6 +148,13 @@ class Actor:
             actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name
         )
 
+    def watch_systems(self) -> None:
+        """Hear of the other systems of the convention from now on: `SystemJoined`, `SystemChanged`, `SystemGone` (notices).
+
+        Those that are there already are told as joined. Loads are no news. Ends with the actor; a restart keeps it.
+        """
+        self._live().watch_systems()
+
     @overload
     def ask(self, target: Address[Any], message: Request[R], timeout: float = ...) -> Reply[R]: ...
     @overload

@@ -127,6 +127,34 @@ class CapabilityLost(Notice):
 
 
 @dataclass(frozen=True)
+class SystemJoined(Notice):
+    """Another system is in the convention; for who called `Actor.watch_systems`.
+
+    Attributes:
+        system: its name and incarnation, ``name@incarnation``.
+        capabilities: as it has told them.
+    """
+
+    system: str
+    capabilities: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SystemChanged(Notice):
+    """The capabilities of another system are different now; see `SystemJoined`."""
+
+    system: str
+    capabilities: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SystemGone(Notice):
+    """Another system has left the convention or is lost, or this one is cut off; see `SystemJoined`."""
+
+    system: str
+
+
+@dataclass(frozen=True)
 class ProbeNow:
     """Ask a prober (whose address `ActorSystem.probe` returns) to look now; the answer is the value that it found, or None."""
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from garrick import Actor, Address, CapabilityLost, ChildExited, ChildMoved, Restart, on, requires
+from garrick import (
+    Actor,
+    Address,
+    CapabilityLost,
+    ChildExited,
+    ChildMoved,
+    Restart,
+    SystemChanged,
+    SystemGone,
+    SystemJoined,
+    on,
+    requires,
+)
 
 
 @requires("db")
@@ -61,6 +73,30 @@ class Keeper(Actor):
     def exited(self, notice: ChildExited) -> None:
         self.stores.remove(notice.child)
         self.told.append(("exited", notice.reason, notice.detail))
+
+
+class Neighbour(Actor):
+    """Listens to who is there."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, Any]] = []
+        self.watch_systems()
+
+    @on
+    def joined(self, notice: SystemJoined) -> None:
+        self.told.append(("joined", notice.system.partition("@")[0], notice.capabilities))
+
+    @on
+    def changed(self, notice: SystemChanged) -> None:
+        self.told.append(("changed", notice.system.partition("@")[0], notice.capabilities))
+
+    @on
+    def gone(self, notice: SystemGone) -> None:
+        self.told.append(("gone", notice.system.partition("@")[0], None))
+
+    @on
+    def tell(self, message: str) -> list[tuple[str, str, Any]]:
+        return self.told
 
 
 class Bystander(Actor):

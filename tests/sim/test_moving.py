@@ -11,7 +11,7 @@ from garrick import ActorGone, ActorSystem, AskTimeout, InvalidArgument, NoCapab
 from garrick.sim.kernel import Due
 from garrick.sim.world import World
 
-from .moving_actors import Bystander, Keeper, Store
+from .moving_actors import Bystander, Keeper, Neighbour, Store
 
 SEEDS = range(6)
 
@@ -212,6 +212,28 @@ def test_a_drained_system_is_left_by_those_that_can_move(world: World) -> None:
     assert len(one.ask(keeper, "told")) == 6  # they wait: the drained one is no place
     drain(world, "two", active=False)
     until(world, lambda: places(one, keeper) == ["two"] * 4)
+
+
+def test_an_actor_hears_of_the_other_systems(world: World) -> None:
+    one, two = world.system("one"), world.system("two", {"db": True})
+    until(world, lambda: len(one._runtime.view.systems) == 2)
+    neighbour = one.spawn(Neighbour)
+    world.run(1)
+    assert one.ask(neighbour, "told") == [("joined", "two", {"db": True})]
+    world.system("three")
+    world.run(1)
+    two.set_capability("db", None)
+    world.run(1)
+    world.crash("three")
+    world.run(8)
+    two.stop()
+    world.run(1)
+    assert one.ask(neighbour, "told")[1:] == [
+        ("joined", "three", {}),
+        ("changed", "two", {}),
+        ("gone", "three", None),
+        ("gone", "two", None),
+    ]
 
 
 def drain(world: World, name: str, *, active: bool) -> None:

@@ -4,6 +4,7 @@ Owns the choice and nothing else. Must not know runtimes, links or the directory
 
 * Here if it fits, else the least loaded system that fits. A refusal names the nearest miss.
 * Inside a system children stay in the process of their parent; what is spawned from outside is spread by load.
+* A system with the capability ``weight=3`` takes three times the actors of one without it.
 * Loads in a view are stale, so what this spawner has placed since is added to them.
 * ``can_run_on`` is user code: it runs here, in the spawner, on cached capabilities, once per class and set of capabilities.
 
@@ -173,7 +174,12 @@ class Placer:
 
     def _system_load(self, info: SystemLike) -> float:
         load = sum(p.load + self._placed.get((info.system, p.number), 0) for p in info.processes)
-        return load / len(info.processes)
+        given = info.capabilities.get("weight")
+        sound = isinstance(given, (int, float)) and not isinstance(given, bool) and given > 0
+        weight = float(given) if sound else 1.0  # type: ignore[arg-type]
+        return (load + 1) / (
+            len(info.processes) * weight
+        )  # plus the one to come: of two that are empty the stronger one
 
     def _lacking(self, cls: type | None, wanted: Mapping[str, Any], capabilities: Mapping[str, Any]) -> tuple[str, ...]:
         lacking = missing(wanted, capabilities) if wanted else ()

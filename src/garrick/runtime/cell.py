@@ -302,6 +302,10 @@ class Cell:
             self.watching[target] = None
             self.runtime.route(target, Watch(self.address), self.address, SIGNAL)
 
+    def watch_systems(self) -> None:
+        """See `garrick.actor.Actor.watch_systems`."""
+        self.runtime.post(self.runtime.neighbourhood.listen, self)
+
     def unwatch(self, target: Address[Any]) -> None:
         """See `garrick.actor.Actor.unwatch`."""
         if self.watching is not None and _address(target) in self.watching:

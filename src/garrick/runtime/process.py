@@ -89,6 +89,7 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
                 runtime.post(runtime.signal, (cell, Stop(reason="system left"), None))
     elif isinstance(message, SystemsChanged):
         runtime.relocations.systems_changed()
+        runtime.neighbourhood.changed()
     elif isinstance(message, Told):
         pass  # an inbox of the program has ended
     else:
@@ -109,6 +110,7 @@ def _operate(runtime: Runtime, message: Inspect, sender: Address[Any]) -> None:
 def _on_view(runtime: Runtime, view: View) -> None:
     runtime.view = view
     runtime.relocations.systems_changed()
+    runtime.neighbourhood.changed()
     own = view.systems.get(runtime.system)
     if own is None or own.capabilities == runtime.capabilities:
         return

@@ -21,7 +21,7 @@ from garrick.messages import ChildExited, ChildMoved
 from garrick.runtime import ending, groups, lifecycle, reports, spawning
 from garrick.runtime.cell import RESTARTING, RUNNING, SUSPENDED, Cell
 from garrick.runtime.failures import signal_of
-from garrick.runtime.signals import Await, Held, Spec, Stop, Told
+from garrick.runtime.signals import Held, Spec, Stop, Told
 from garrick.supervision import Intensity, Restart, relocatable
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
@@ -164,11 +164,8 @@ class Relocations:
 
     def _hold(self, cell: Cell, reason: str) -> None:
         if not self.waiting:
-            self._await_systems(True)
+            self.runtime.neighbourhood.interested("waiting", True)
         self.waiting[cell] = _Waiting(reason)
-
-    def _await_systems(self, active: bool) -> None:
-        self.runtime.route(self.runtime.admin, Await(active), self.runtime.address, SIGNAL)
 
     def why(self, cell: Cell) -> str | None:
         """Why a placeholder waits, for a person; None: it is none."""
@@ -185,7 +182,7 @@ class Relocations:
     def _no_longer(self, cell: Cell) -> None:
         self.waiting.pop(cell, None)
         if not self.waiting:
-            self._await_systems(False)
+            self.runtime.neighbourhood.interested("waiting", False)
 
     def systems_changed(self) -> None:
         """There may be a place now for those that wait."""

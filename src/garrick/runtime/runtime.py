@@ -42,6 +42,7 @@ from garrick.runtime.history import History
 from garrick.runtime.lane import Lane, NobodysTenure
 from garrick.runtime.letterlog import LetterLog
 from garrick.runtime.mailbox import HIGH_WATER, Mailbox, admit, swell
+from garrick.runtime.neighbourhood import Neighbourhood
 from garrick.runtime.relocation import Relocations
 from garrick.runtime.signals import (
     Escalated,
@@ -148,6 +149,7 @@ class Runtime(Lane):
         self._counter = itertools.count(1)
         self.spawn_lock = threading.Lock()
         self.arrivals = Arrivals(self)
+        self.neighbourhood = Neighbourhood(self)
         self.relocations = Relocations(self)
         self.tombstones: OrderedDict[int, str] = OrderedDict()
         self.history = History()

@@ -168,3 +168,9 @@ def test_many_spawners_that_know_the_same_spread_their_actors(spawners: int, sys
         assert max(counts) - min(counts) <= 1
         placed += mine
     assert placed.total() == spawners * each
+
+
+def test_a_heavier_system_takes_more() -> None:
+    placer, known = Placer(), view(system("light", [0], db=True), system("heavy", [0], db=True, weight=3))
+    places = Counter(placer.choose(NeedsDb, {}, known, "here@01", 1)[0] for _ in range(80))
+    assert places["heavy@01"] in range(59, 62)
