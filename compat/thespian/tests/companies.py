@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from datetime import timedelta
 from typing import Any
@@ -121,3 +122,12 @@ class Relay(Actor):
             self.send(self.createActor(RunCommand), command)
         elif not isinstance(message, ActorSystemMessage):
             self.send(self.asker, message)
+
+
+class Managing(Actor):
+    """Has a server of shared objects."""
+
+    def receiveMessage(self, message, sender):
+        if message == "begin":
+            self.manager = multiprocessing.Manager()
+            self.send(sender, self.manager._process.pid)

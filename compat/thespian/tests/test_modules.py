@@ -12,6 +12,7 @@ from typing import Any
 
 import acting
 import companies
+import psutil
 import pytest
 from houses import Start, free_port, gone, processes_of
 
@@ -193,6 +194,18 @@ def test_an_actor_can_end_the_system(start: Start) -> None:
     simple = start("simpleSystemBase")
     poison = simple.ask(simple.createActor(companies.Parent), "end", 10)
     assert "AttributeError" in poison.details
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_manager_ends_with_the_actor_that_has_made_it(start: Start, asked: bool) -> None:
+    asys = start("multiprocTCPBase")
+    managing = asys.createActor(companies.Managing)
+    manager = psutil.Process(asys.ask(managing, "begin", 20))
+    if asked:
+        asys.tell(managing, ActorExitRequest())
+    else:
+        asys.shutdown()
+    assert gone([manager]) == []
 
 
 # --- files ----------------------------------------------------------------------------------------------------------------

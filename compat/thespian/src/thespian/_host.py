@@ -31,6 +31,7 @@ from thespian import _logging
 from thespian._address import ActorAddress, actor_address
 from thespian._deadletters import dead_letter_office, handle_dead_letters
 from thespian._errors import InvalidActorAddress, InvalidActorSourceHash, StartRefused
+from thespian._helpers import end_helpers
 from thespian._hostclass import HostType, Unhosted, host_class, resolve
 from thespian._messages import ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage, WatchMessage
 from thespian._output import Output, redirect
@@ -262,6 +263,8 @@ class Host(GarrickActor, Unhosted, metaclass=HostType):
         if self._object is not None and not self._exiting and reason != "failed":
             self._exiting = True
             self._last_words(ActorExitRequest(), self._sender(self._cell.parent))
+        if self.setting.isolation == "process":
+            end_helpers()
 
     # --- operations of the program's object -----------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """What actors print, in a system that goes on when its program ends.
 
-Owns two files in the run directory: ``log``, which all processes of the system have as their error output, and ``out``, which those of
-actors have as their output; and `Relay`, which copies both to the program that started the system, for as long as it lives. So programs
-show what their actors print, and a system that goes on holds no pipe of theirs. Must not know systems or actors.
+Owns two files in the run directory, ``out`` and ``err``, to which the processes of actors print; and `Relay`, which copies both to the
+program that started the system, for as long as it lives. So programs show what their actors print, and a system that goes on holds no pipe
+of theirs. What the system itself has to say stays in the file ``log``. Must not know systems or actors.
 """
 
 from __future__ import annotations
@@ -27,31 +27,39 @@ class Output:
 
     directory: str
     """The run directory."""
-    terminal: str | None = None
-    """The program's own terminal: they have that for their output, as programs ask whether it is one."""
+    terminals: tuple[str | None, str | None] = (None, None)
+    """Those of the program: actors have them for their output and error output, as programs ask whether it is one."""
 
 
 def output(directory: str) -> Output:
     """What holds for actors of this program."""
+    return Output(directory, (_terminal(OUT), _terminal(ERR)))
+
+
+def _terminal(descriptor: int) -> str | None:
     try:
-        return Output(directory, os.ttyname(OUT))
+        return os.ttyname(descriptor)
     except OSError:
-        return Output(directory)
+        return None
 
 
 def redirect(to: Output) -> None:
     """Let this process print there."""
-    target = -1
-    if to.terminal is not None:
+    for descriptor, name, stream in ((OUT, "out", sys.stdout), (ERR, "err", sys.stderr)):
+        target = _target(to, descriptor, name)
+        stream.flush()
+        os.dup2(target, descriptor)
+        os.close(target)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+
+
+def _target(to: Output, descriptor: int, name: str) -> int:
+    terminal = to.terminals[descriptor - OUT]
+    if terminal is not None:
         with contextlib.suppress(OSError):  # it has been closed
-            target = os.open(to.terminal, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
-    if target < 0:
-        target = os.open(Path(to.directory) / "out", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    sys.stdout.flush()
-    os.dup2(target, OUT)
-    os.close(target)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+            return os.open(terminal, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    return os.open(Path(to.directory) / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 class Relay:
@@ -64,7 +72,7 @@ class Relay:
     def __init__(self, directory: str) -> None:
         self._files = {
             os.open(Path(directory) / name, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600): to
-            for name, to in (("out", OUT), ("log", ERR))
+            for name, to in (("out", OUT), ("err", ERR))
         }
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="thespian-output", daemon=True)

@@ -1,4 +1,4 @@
-"""A server that gives Rally the answers that a race asks for, and no more: ``static_elasticsearch.py PORT``."""
+"""A server that gives a benchmarking tool the answers that a race asks for, and no more: ``static_elasticsearch.py PORT``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NODES = {
 FOUND = {"took": 1, "timed_out": False, "hits": {"total": {"value": 1, "relation": "eq"}, "hits": []}}
 
 
-def answer(path: str) -> dict[str, Any]:
+def answer(path: str) -> Any:
     """What is at this path."""
     if path == "/":
         return INFO
@@ -62,6 +62,8 @@ def answer(path: str) -> dict[str, Any]:
         return NODES
     if path.endswith("/_search"):
         return FOUND
+    if path.startswith("/_cat/indices"):
+        return [{"index": "some", "docs.count": "1"}]
     if "_stats" in path:
         return {"_all": {"primaries": {}, "total": {}}, "indices": {}}
     return {"acknowledged": True}
