@@ -241,3 +241,35 @@ def drain(world: World, name: str, *, active: bool) -> None:
     node = world._nodes[name]
     admin = node.admin
     node.runtime.post(lambda _: admin.apply(admin.machine.drain(admin.clock.now(), active=active)), None)
+
+
+def test_remote_children_end_with_the_system_of_their_parent(world: World) -> None:
+    one, two = world.system("one"), world.system("two", {"db": True})
+    keeper = one.spawn(Keeper)
+    until(world, lambda: len(one._runtime.view.systems) == 2)
+    [store] = one.ask(keeper, 1)
+    own = two.spawn(Store)
+    assert one.ask(store, "where") == "two"
+    world.crash(one, silent=True)
+    began = world.now
+    until(world, lambda: all(actor["address"] != str(store) for actor in two.status()["actors"]))
+    assert world.now - began < 5.5
+    assert two.ask(own, "where") == "two"
+
+
+def test_a_healed_partition_kills_no_address(world: World) -> None:
+    one, two = world.system("one"), world.system("two", {"db": True})
+    until(world, lambda: len(one._runtime.view.systems) == 2)
+    here, there = one.spawn(Bystander), two.spawn(Store)
+    assert one.ask(there, "where") == "two"
+    assert two.ask(here, "notices") == 0
+    incarnation = two._runtime.system
+    world.net.cut_off(two)
+    with pytest.raises(ActorGone) as gone:
+        one.ask(there, "where", timeout=20)
+    assert gone.value.reason == "system lost"
+    world.net.heal()
+    until(world, lambda: len(one._runtime.view.systems) == 2)
+    assert one.ask(there, "where") == "two"
+    assert two.ask(here, "notices") == 0
+    assert two._runtime.system == incarnation
