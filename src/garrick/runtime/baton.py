@@ -30,7 +30,7 @@ from garrick.ports import Poller, Waitable
 from garrick.runtime import slow, supervise
 from garrick.runtime.cell import ENDED, Cell
 from garrick.runtime.classes import CPU, INLINE, WAITING_SHARE, ClassProfile
-from garrick.runtime.cpu_lane import CpuLane, thread_cpu
+from garrick.runtime.cpu_lane import CpuLane, thread_clock, thread_cpu
 from garrick.runtime.fairness import BACKLOG, spread
 from garrick.runtime.pool import Executor, OwnThread, Pool, PoolExecutor
 from garrick.runtime.runtime import Runtime
@@ -70,7 +70,7 @@ INLINE_DEPTH = 20
 class Tenure:
     """One thread's turn as holder."""
 
-    __slots__ = ("answered", "depth", "envelope", "lost", "taken", "thread")
+    __slots__ = ("answered", "clock", "depth", "envelope", "lost", "taken", "thread")
 
     def __init__(self) -> None:
         self.envelope: Any = None
@@ -78,6 +78,8 @@ class Tenure:
         self.lost = False
         self.taken = False
         self.thread = 0
+        self.clock = 0
+        """The processor clock of the thread."""
         self.depth = 0
         self.answered = 0
         """How many actors were asked inline: a step in which that goes on does not block."""
@@ -86,13 +88,14 @@ class Tenure:
 class _Detached:
     """A step that goes on without the baton."""
 
-    __slots__ = ("cell", "cpu", "learnt", "reported", "since", "thread")
+    __slots__ = ("cell", "clock", "cpu", "learnt", "reported", "since", "thread")
 
-    def __init__(self, cell: Cell, thread: int, since: float, cpu: float) -> None:
+    def __init__(self, cell: Cell, thread: int, clock: int) -> None:
         self.cell = cell
         self.thread = thread
-        self.since = since
-        self.cpu = cpu
+        self.clock = clock
+        self.since = time.monotonic()
+        self.cpu = thread_cpu(clock)
         self.learnt = False
         self.reported = False
 
@@ -200,6 +203,7 @@ class Baton:
         self.pool.submit_now(lambda: self._hold(tenure))
 
     def _hold(self, tenure: Tenure) -> None:
+        tenure.clock = thread_clock()
         tenure.thread = threading.get_ident()
         HERE.tenure = tenure
         try:
@@ -311,7 +315,7 @@ class Baton:
     def _detach(self, tenure: Tenure, cell: Cell) -> None:
         tenure.taken = True
         cell.hold()
-        self._detached[tenure.thread] = _Detached(cell, tenure.thread, time.monotonic(), thread_cpu(tenure.thread))
+        self._detached[tenure.thread] = _Detached(cell, tenure.thread, tenure.clock)
         self.hand_overs += 1
         self._give_baton()
 
@@ -324,7 +328,7 @@ class Baton:
         if wall < 0.0005 or record.cell.executor is not None or record.cell.state == ENDED:
             return
         profile = self._profile(record.cell)
-        if profile.detached(wall, thread_cpu(thread) - record.cpu):
+        if profile.detached(wall, thread_cpu(record.clock) - record.cpu):
             self._change_mode(record.cell)
 
     def _profile(self, cell: Cell) -> ClassProfile:
@@ -417,7 +421,7 @@ class Baton:
             if not ready.done:
                 # The outer step goes on without the baton, like the inner one before it.
                 me = threading.get_ident()
-                self._detached[me] = _Detached(outer, me, time.monotonic(), thread_cpu(me))
+                self._detached[me] = _Detached(outer, me, thread_clock())
         return bool(ready.done)
 
     def _serve(self) -> None:
@@ -503,7 +507,7 @@ class Baton:
         # Not only when it returns: of a thousand handlers that block for a minute, each would get a thread from the baton.
         record.learnt = True
         cell = record.cell
-        wall, cpu = now - record.since, thread_cpu(record.thread) - record.cpu
+        wall, cpu = now - record.since, thread_cpu(record.clock) - record.cpu
         if cpu < WAITING_SHARE * wall and not cell.waits and cell.executor is None and cell.state != ENDED:
             if self._profile(cell).detached(wall, cpu):
                 self._change_mode(cell)

@@ -22,10 +22,11 @@ LOOK_SECONDS = 0.02
 class Runner:
     """One thread's turn at the lane, and what it does."""
 
-    __slots__ = ("cell", "cpu", "seen", "since", "step", "thread")
+    __slots__ = ("cell", "clock", "cpu", "seen", "since", "step", "thread")
 
     def __init__(self) -> None:
         self.thread = 0
+        self.clock = 0
         self.step = 0
         """Counts its steps, so that a look can tell one from the next."""
         self.cell: Any = None
@@ -71,7 +72,7 @@ class CpuLane(Executor):
         runner = self._runner
         if runner is None or runner.thread == 0:
             return None
-        now, cpu, step = time.monotonic(), thread_cpu(runner.thread), runner.step
+        now, cpu, step = time.monotonic(), thread_cpu(runner.clock), runner.step
         if runner.seen != step:
             runner.seen, runner.since, runner.cpu = step, now, cpu
             return None
@@ -98,6 +99,7 @@ class CpuLane(Executor):
         self._pool.submit_now(lambda: self._run(runner))
 
     def _run(self, runner: Runner) -> None:
+        runner.clock = thread_clock()
         runner.thread = threading.get_ident()
         while True:
             with self._lock:
@@ -113,9 +115,18 @@ class CpuLane(Executor):
             del job
 
 
-def thread_cpu(thread: int) -> float:
-    """Seconds of processor time that a thread of this process has used; 0.0 when it has ended."""
+def thread_clock() -> int:
+    """The processor clock of the calling thread, for `thread_cpu`."""
+    return time.pthread_getcpuclockid(threading.get_ident())
+
+
+def thread_cpu(clock: int) -> float:
+    """Seconds of processor time that the thread of ``clock`` has used; 0.0 when it has ended.
+
+    Others must not ask for the clock by the thread's ident: the C library looks into the memory of that thread, and once it has ended
+    and its stack is gone, the process crashes. A clock of a thread that has ended is refused by the kernel.
+    """
     try:
-        return time.clock_gettime(time.pthread_getcpuclockid(thread))
-    except (OSError, ValueError):  # pragma: no cover  (the thread has ended)
+        return time.clock_gettime(clock)
+    except OSError:
         return 0.0

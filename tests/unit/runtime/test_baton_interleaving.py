@@ -102,7 +102,7 @@ class Stage:
         self.expected: dict[str, list[Any]] = {}
         self.stops = False
 
-    def _submit(self, job: Callable[[], None]) -> None:
+    def _submit(self, job: Callable[[], None], _group: Any = None) -> None:
         first = not any(player.name == "holder" for player in self.conductor.players)
         self.conductor.player("holder" if first else next(self._spare), job)
 

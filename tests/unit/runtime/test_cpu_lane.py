@@ -13,7 +13,7 @@ import pytest
 from garrick import Actor, ActorSystem, Address, on
 from garrick.runtime.baton import Baton
 from garrick.runtime.classes import CPU, ClassProfile
-from garrick.runtime.cpu_lane import CpuLane
+from garrick.runtime.cpu_lane import CpuLane, thread_clock, thread_cpu
 from garrick.runtime.pool import Pool
 
 pytestmark = pytest.mark.concurrency
@@ -151,3 +151,16 @@ def test_who_does_not_run_the_lane_can_not_free_it(pool: Pool) -> None:
     assert lane.active
     event.set()
     cell.done.get(timeout=WAIT)
+
+
+def test_the_clock_of_a_thread_that_has_ended_is_harmless() -> None:
+    clocks: list[int] = []
+    for _ in range(50):  # more than the C library keeps stacks for
+        thread = threading.Thread(target=lambda: clocks.append(thread_clock()))
+        thread.start()
+        thread.join(WAIT)
+    deadline = time.monotonic() + WAIT  # the kernel's part of a thread ends a little after Python's
+    while any(map(thread_cpu, clocks)) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert not any(map(thread_cpu, clocks))
+    assert thread_cpu(thread_clock()) > 0
