@@ -35,9 +35,11 @@ test: $(VENV)/.ready-test  ## the fast suite; ARGS='-k name' for a part of it
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not soak' $(ARGS)
 
 REPEAT ?= 1000
-soak: $(VENV)/.ready-test  ## the long campaigns, and the tests of concurrency REPEAT=1000 times (hours)
+ORDERS ?= 20
+soak: $(VENV)/.ready-test  ## the long campaigns, the tests of concurrency REPEAT=1000 times, simulated ones in ORDERS=20 orders each (hours)
 	$(BIN)/python -m pytest -m soak --timeout 1800 $(ARGS)
 	$(BIN)/python -m pytest -q -x -m 'concurrency and not soak' -k 'not sim' --count $(REPEAT) $(ARGS)
+	$(BIN)/python -m pytest -q -k 'sim-random or sim-convention-random' --count $(ORDERS) tests/conformance $(ARGS)
 
 lint: $(VENV)/.ready-lint  ## ruff, the contracts of imports, the fragments of the change log
 	$(BIN)/ruff check .

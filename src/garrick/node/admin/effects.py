@@ -7,11 +7,13 @@ order; an effect that can't be executed any more (its process has died) is dropp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from garrick.address import Address
-from garrick.engine.names import Request
 from garrick.runtime.signals import SystemInfo
+
+if TYPE_CHECKING:
+    from garrick.engine.names import Request
 
 SIGNAL = 2
 """As `garrick.wire.envelope.SIGNAL`."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, control
-from garrick.engine import names as lease
 from garrick.node.admin.effects import AskNames
 from garrick.node.admin.names import Names
 from garrick.runtime import signals
 
 if TYPE_CHECKING:
+    from garrick.engine import names as lease
     from garrick.node.admin.core import Core
 
 REASON = "name lost"
@@ -38,6 +38,9 @@ class Everywhere:
 
     def joins(self, now: float) -> None:
         """This system is about to be a member: from now on the convention decides."""
+        # Late: a system on its own needs nothing of it, and it takes a third of a start's time to load.
+        from garrick.engine import names as lease
+
         if self._leases is None:
             self._leases = lease.Leaseholder(self._core.system)
             for name, address in self._names.items().items():
@@ -94,6 +97,8 @@ class Everywhere:
             self._do(self._leases.replied(reply, now))
 
     def _do(self, effects: list[lease.Effect]) -> None:
+        from garrick.engine import names as lease  # late, as in `joins`
+
         core = self._core
         for effect in effects:
             match effect:

@@ -11,10 +11,9 @@ the operating system or user code. Invariants:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, control
-from garrick.engine.names import Reply
 from garrick.errors import SystemStopped
 from garrick.node.admin import inspection
 from garrick.node.admin.core import Core, Ending
@@ -27,6 +26,9 @@ from garrick.node.admin.status import status_of
 from garrick.node.admin.surveys import Survey
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
+
+if TYPE_CHECKING:
+    from garrick.engine.names import Reply
 
 START_ATTEMPTS = 3
 """So many workers may die before any has come up; then the system ends."""
