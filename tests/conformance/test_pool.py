@@ -123,7 +123,8 @@ def test_a_topic_reaches_who_has_joined(system: ActorSystem) -> None:
     with system.inbox() as inbox:
         topic = system.spawn(Topic)
         first, second = (system.spawn(Hears, topic, inbox.address, Join()) for _ in range(2))
-        assert system.ask(topic, Join(inbox.address)) == 3
+        while system.ask(topic, Join(inbox.address)) < 3:
+            pass  # theirs come by ways of their own
         system.send(topic, "news")
         heard = [inbox.receive(10) for _ in range(3)]
         assert Counter(heard) == Counter([(first, "news"), (second, "news"), "news"])
