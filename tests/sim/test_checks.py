@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,12 @@ from garrick.errors import InvalidArgument, SimFailure
 from garrick.sim import reached, sometimes
 from garrick.sim.goals import counts
 from garrick.sim.world import World, world_of
+from garrick.sources.container import Limits, members, read
+from garrick.sources.loading import load
+from garrick.sources.manifest import parse
+from garrick.sources.storage import Memory
+from garrick.sources.unload import unload
+from tests.sources.making import made
 
 from .actors import Counter, Echo, Sleeper
 
@@ -334,6 +342,29 @@ def test_timers_of_ended_actors_are_found(world: World, monkeypatch: pytest.Monk
 
 
 # --- goals and coverage ---------------------------------------------------------------------------------------------------------
+
+
+def test_sources_that_are_held_or_outlive_their_unloading_are_found(world: World, tmp_path: Path) -> None:
+    opened = read(made(tmp_path, {"leaky/__init__.py": "class Thing: pass"}, name="leaky"), Limits())
+    manifest = parse(opened.text)
+    loaded = load(Memory(manifest, members(manifest, opened.archive, Limits()), f"/@memory/{opened.hash}"))
+    thing = [loaded.import_module("leaky").Thing]
+    world.check_no_leaks()  # it is loaded, which is no leak
+    loaded.acquire()
+    assert "source <source leaky 1.0" in str(failure_of(world.check_no_leaks))
+    with World(1) as later:
+        later.check_no_leaks()  # that was somebody else
+        loaded.release()
+        gc.freeze()  # what keeps the class is looked for in what is younger
+        try:
+            assert unload(loaded).leaked
+        finally:
+            gc.unfreeze()
+        assert "is unloaded, but Thing lives" in str(failure_of(later.check_no_leaks))
+    thing.clear()
+    gc.collect()
+    with World(1) as last:
+        last.check_no_leaks()
 
 
 class Reaches(Actor):

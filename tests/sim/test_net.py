@@ -9,6 +9,7 @@ import pytest
 
 from garrick import AskTimeout
 from garrick.errors import InvalidArgument
+from garrick.sim import explore
 from garrick.sim.net import ENGINE
 from garrick.sim.world import World
 from garrick.wire.link import LinkStatistics
@@ -115,6 +116,25 @@ def test_messages_that_are_held_are_not_lost(world: World) -> None:
     world.net.release("s1", "s2")
     world.run(10)
     assert told("numbers") == list(range(COUNT))
+
+
+def test_ways_that_are_held_or_slow_for_nothing_are_left_out() -> None:
+    def scenario(world: World) -> None:
+        one, two = world.systems(2)
+        world.net.defaults(latency=("1ms", "2ms"), bandwidth="1MB/s")
+        echo = two.spawn(Echo)
+        world.disk(one).fill(0)
+        world.net.hold(two, one)
+        one.send(echo, 1)
+        world.run(0.1)
+        world.net.release(two, one, order=[0])
+        world.net.hold(one, two)
+        with pytest.raises(AskTimeout):
+            one.ask(echo, 1, timeout=0.5)
+        raise ValueError("no answer")
+
+    report = explore(scenario, [1], artefacts=None)
+    assert report.story == "order of arrival and no faults, except: the scenario's hold 1 of s1 → s2"
 
 
 def test_a_short_partition_delays_and_loses_nothing(world: World) -> None:

@@ -41,6 +41,7 @@ class SimDisk:
         self._pending: list[tuple[str, dict[str, _File | None]]] = []
         """Changes of names since then, oldest first: the folder, and what each name stands for afterwards (None: nothing)."""
         self._crashes = 0
+        self._fills = 0
         self._room: int | None = None
 
     # --- faults ------------------------------------------------------------------------------------------------------------
@@ -53,6 +54,10 @@ class SimDisk:
         """
         if room is not None and room < 0:
             raise InvalidArgument(f"a disk with room for {room} bytes", hint="0 is full, None is endless")
+        if room is not None:
+            self._fills += 1
+            if not self._choices.scripted("script.full disk", (self._owner, self._fills)):
+                return
         self._room = room
 
     def crash(self) -> None:

@@ -5,7 +5,9 @@ Owns the list of what counts as left over. Changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
@@ -17,10 +19,17 @@ if TYPE_CHECKING:
     from garrick.sim.node import SimNode
 
 
-def leaks(nodes: Iterable[SimNode], keep: list[Address[Any]]) -> list[str]:
+def leaks(
+    nodes: Iterable[SimNode], keep: list[Address[Any]], before: Mapping[tuple[str, str], int] | None = None
+) -> list[str]:
     """A line for each thing that is left over, but for actors in ``keep`` and what belongs to them and their descendants.
 
     Inboxes are the program's own, and no leak.
+
+    Args:
+        nodes: the systems.
+        keep: who may still live.
+        before: `sources` when the world began; what was there then is somebody else's.
     """
     nodes = list(nodes)
     cells = [cell for node in nodes for cell in node.runtime.cells.values() if cell.parent != node.runtime.address]
@@ -33,6 +42,26 @@ def leaks(nodes: Iterable[SimNode], keep: list[Address[Any]]) -> list[str]:
     found = [f"actor {_name(cell)} of {cell.parent}" for cell in cells if cell.address not in kept]
     for node in nodes:
         found += _left(node, kept)
+    living = [cell.spec.actor_class for cell in cells if cell.address in kept]
+    for (name, text), count in (sources() - Counter(before or {})).items():
+        if not any(str(getattr(cls, "__module__", cls)).startswith(f"garrick.loaded.{name}.") for cls in living):
+            found.append(f"source {text}: {count} more than at the beginning")
+    return found
+
+
+def sources() -> Counter[tuple[str, str]]:
+    """What keeps loaded sources from being gone: the name of the prefix, and what it is, for a person; with how often that is so.
+
+    That is: who holds it, and pieces of its code that outlived its unloading. One table for all systems: sources belong to the process.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    loading = sys.modules.get("garrick.sources.loading")
+    if loading is not None:  # else nobody has ever loaded one
+        for loaded in loading.all_loaded():
+            found[loaded.name, f"{loaded!r} is held"] += loaded.references
+        for name, references in loading.survivors.items():
+            for thing in filter(None, (reference() for reference in references)):
+                found[name, f"{name[1:9]} is unloaded, but {getattr(thing, '__qualname__', 'a module')} lives"] += 1
     return found
 
 

@@ -101,7 +101,18 @@ class Flight:
 class Way:
     """From one system to another."""
 
-    __slots__ = ("_held", "_last", "_net", "_order", "_sent", "_sent_until", "conditions", "source", "target")
+    __slots__ = (
+        "_held",
+        "_last",
+        "_left_out",
+        "_net",
+        "_order",
+        "_sent",
+        "_sent_until",
+        "conditions",
+        "source",
+        "target",
+    )
 
     def __init__(self, net: Net, source: str, target: str) -> None:
         self._net = net
@@ -112,6 +123,8 @@ class Way:
         self._sent = 0
         self._order: deque[Flight] = deque()
         self._held: list[Flight] | None = None
+        self._left_out = False
+        """The program holds it, but shrinking has left that out: there is nothing to release."""
         self._last = 0
         """When the last one arrives of those in order."""
         self._sent_until = 0
@@ -177,12 +190,16 @@ class Way:
             self._order.append(flight)
             net.at(due, Due(self._next))
 
-    def hold(self) -> None:
-        """Nothing arrives until `release`."""
-        if self._held is None:
+    def hold(self, *, happens: bool) -> None:
+        """Nothing arrives until `release`; ``happens``: it is not left out."""
+        if happens and self._held is None:
             self._held = []
+        self._left_out = not happens
 
     def release(self, order: Sequence[int]) -> int:
+        if self._left_out:
+            self._left_out = False
+            return 0
         held, self._held = self._held or [], None
         wrong = [index for index in order if not 0 <= index < len(held)]
         if wrong or len(set(order)) != len(order):
@@ -216,7 +233,8 @@ class Link:
     def set(self, **conditions: Any) -> None:
         """Set conditions of this link; those that are not named stay as they are. See `Net.defaults`."""
         for way in self._ways:
-            way.conditions = changed(way.conditions or way._net.everywhere, **conditions)
+            wanted = changed(way.conditions or way._net.everywhere, **conditions)
+            way.conditions = way._net.if_slow(wanted, f"{way.source} → {way.target}")
 
     @property
     def in_flight(self) -> int:
@@ -246,8 +264,8 @@ class Net:
         self._ways: dict[tuple[str, str], Way] = {}
         self._cuts: dict[Cut, None] = {}
         self._apart: Counter[str] = Counter()
-        self._script: Counter[str] = Counter()
         """Systems that are cut from the engine, by how many cuts."""
+        self._script: Counter[tuple[str, str]] = Counter()
         self._engine: Engine | None = None
         self._first = ""
         self._returns = 0
@@ -275,7 +293,16 @@ class Net:
         Raises:
             InvalidArgument: one of them is not understood.
         """
-        self.everywhere = changed(self.everywhere, **conditions)
+        self.everywhere = self.if_slow(changed(self.everywhere, **conditions), "all ways")
+
+    def if_slow(self, wanted: Conditions, where: str) -> Conditions:
+        """These conditions; whether they cost the time that nothing draws (the shortest latency, the bandwidth) is a choice."""
+        if not wanted.latency[0] and not wanted.bandwidth:
+            return wanted
+        if self._scripted("slowness", where):
+            return wanted
+        quick = replace(wanted, latency=(0, wanted.latency[1] - wanted.latency[0]), bandwidth=0)
+        return CALM if quick == CALM else quick
 
     def calm(self) -> None:
         """No way has faults any more, and latency is 0."""
@@ -305,7 +332,8 @@ class Net:
 
     def hold(self, source: Any, target: Any) -> None:
         """What would arrive at ``target`` from ``source`` waits until `release`."""
-        self.way(name_of(source), name_of(target)).hold()
+        way = self.way(name_of(source), name_of(target))
+        way.hold(happens=self._scripted("hold", f"{way.source} → {way.target}"))
 
     def release(self, source: Any, target: Any, order: Sequence[int] = ()) -> int:
         """What was held arrives now, and nothing is held any more.
@@ -346,10 +374,10 @@ class Net:
             return Cut()
         return self._partition(*sets, one_way=one_way, engine=engine, reset=reset)
 
-    def _scripted(self, what: str) -> bool:
+    def _scripted(self, what: str, whom: str = "net") -> bool:
         """Whether the program's fault happens, see `garrick.sim.systems`."""
-        self._script[what] += 1
-        return self.choices.scripted(f"script.{what}", ("net", self._script[what]))
+        self._script[what, whom] += 1
+        return self.choices.scripted(f"script.{what}", (whom, self._script[what, whom]))
 
     def _partition(
         self, *groups: Iterable[str], one_way: bool = False, engine: bool = True, reset: bool = False

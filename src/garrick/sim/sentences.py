@@ -123,5 +123,10 @@ _WORDS: Final[dict[str, tuple[int, _Words]]] = {
     "script.spawn failure": (2, _script("failing spawns {number} of {whom}")),
     "script.partition": (2, _script("partition {number}")),
     "script.cut off": (2, _script("cut {number} of a system from the engine")),
+    "script.hold": (2, _script("hold {number} of {whom}")),
+    "script.slowness": (2, _script("slowness {number} of {whom}")),
+    "script.full disk": (2, _script("full disk {number} of {whom}")),
+    "script.lost disk": (2, _script("loss {number} of the disk of {whom}")),
+    "script.directory": (2, _script("loss of the directory in outage {number} of the engine")),
     "script.engine": (2, _script("outage {number} of the engine")),
 }

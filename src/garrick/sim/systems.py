@@ -99,7 +99,7 @@ class SystemFaults:
         node = self._node(system)
         if node.name in self._disks:
             self._disks[node.name].crash()
-            if "disk" not in keep:
+            if "disk" not in keep and self._scripted("lost disk", system):
                 self._disks[node.name].wipe()
         del self._nodes[node.name]
         self._down[node.name] = node.capabilities
@@ -263,6 +263,8 @@ class EngineFaults:
         if network is not None and not network.running:
             self._starts += 1
             start = self._starts
+            if lose_directory:
+                lose_directory = self._choices.scripted("script.directory", ("outage", start))
             network.start_hub(
                 forget=lose_directory,
                 after=lambda name: (

@@ -7,7 +7,7 @@ happens in the world, except that it is let happen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ class Watching:
     _crew: Crew
     _nodes: dict[str, SimNode]
     _alone: bool
+    _sources: Mapping[tuple[str, str], int]
     checks: Checks
     breaks: Breaks
 
@@ -128,8 +129,9 @@ class Watching:
     def check_no_leaks(self, keep: Iterable[Address[Any]] = ()) -> None:
         """Nothing is left over now.
 
-        That is: no actor but those in ``keep`` and their descendants, no open question, no timer of an actor that has ended, and no
-        address that still takes messages for somebody.
+        That is: no actor but those in ``keep`` and their descendants, no open question, no timer of an actor that has ended, no
+        address that still takes messages for somebody, and no loaded source that is held, or whose code has outlived its unloading,
+        beyond what there was when the world began.
 
         Args:
             keep: who may still live.
@@ -137,7 +139,7 @@ class Watching:
         Raises:
             SimFailure: something is.
         """
-        found = leaks.leaks(list(self._nodes.values()), list(keep))
+        found = leaks.leaks(list(self._nodes.values()), list(keep), self._sources)
         if found:
             self.checks.fail("left over: " + "; ".join(found), found[0].partition(" ")[0], "leak")
 

@@ -18,6 +18,7 @@ from garrick.sim.choices import Choices, Label
 from garrick.sim.debugging import Breaks
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Due, Kernel
+from garrick.sim.leaks import sources
 from garrick.sim.nemesis import Nemesis
 from garrick.sim.net import Net, name_of
 from garrick.sim.node import SimNode
@@ -98,6 +99,7 @@ class World(SystemFaults, Watching):
         self._nemeses: list[Nemesis] = []
         self._nemesis_count = 0
         self._alone = False
+        self._sources = sources()
 
     # --- systems -------------------------------------------------------------------------------------------------------------
 

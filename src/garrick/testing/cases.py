@@ -112,7 +112,9 @@ def _once(item: pytest.Function, world: World, *, strict: bool) -> None:
 def check_leaks(world: World, system: ActorSystem) -> None:
     """A test may leave its top-level actors, and what belongs to them, to the end of the system; nothing else."""
     tops = [cell.address for cell in system._runtime.cells.values() if cell.parent == system._runtime.admin]
-    found = leaks.leaks([node for node in world._nodes.values() if node.runtime is system._runtime], tops)
+    found = leaks.leaks(
+        [node for node in world._nodes.values() if node.runtime is system._runtime], tops, world._sources
+    )
     if found:
         pytest.fail("the test left something behind: " + "; ".join(found))
 
