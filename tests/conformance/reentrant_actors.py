@@ -45,7 +45,7 @@ class Later(Request[Any]):
 
 @dataclass(frozen=True)
 class Fail(Request[Any]):
-    """Fail after a while."""
+    """Fail after a while, or at once."""
 
     seconds: float
 
@@ -133,7 +133,8 @@ class Interleaved(Actor, reentrant=True):
 
     @on
     async def fail(self, message: Fail) -> None:
-        await asyncio.sleep(message.seconds)
+        if message.seconds:
+            await asyncio.sleep(message.seconds)
         raise RuntimeError("failed flight")
 
     @on
@@ -162,6 +163,32 @@ class Interleaved(Actor, reentrant=True):
     @on
     async def came_back(self, notice: Poisoned) -> None:
         self.events.append(("poisoned", notice.message))
+
+
+class LastWords(Actor, reentrant=True):
+    """Stops itself when it is cancelled, and takes its time to end."""
+
+    def __init__(self, observer: Address[Any]) -> None:
+        self.observer = observer
+
+    @on
+    async def wait(self, message: Nap) -> None:
+        try:
+            await asyncio.sleep(message.seconds)
+        except asyncio.CancelledError:
+            self.stop()
+
+    @on
+    async def fail(self, message: Fail) -> None:
+        raise RuntimeError("failed flight")
+
+    async def restarting(self, error: BaseException) -> None:
+        self.send(self.observer, "restarting")
+
+    async def stopping(self, reason: str) -> None:
+        self.send(self.observer, "stopping")
+        await asyncio.sleep(0.05)
+        self.send(self.observer, "stopped")
 
 
 class Relay(Actor):

@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem, AskDeadlock, AskTimeout, Bounded, HandlerFailed, Inbox, Restart
+from garrick import (
+    ActorGone,
+    ActorSystem,
+    AskDeadlock,
+    AskTimeout,
+    Bounded,
+    HandlerFailed,
+    Inbox,
+    Poisoned,
+    Restart,
+    Stop,
+    Terminated,
+)
 from tests.conformance.actors import Get
 from tests.conformance.reentrant_actors import (
     Blocker,
@@ -15,6 +27,7 @@ from tests.conformance.reentrant_actors import (
     Fail,
     Inherits,
     Interleaved,
+    LastWords,
     Later,
     Nap,
     NotAnyMore,
@@ -163,6 +176,25 @@ def test_a_failure_beside_a_synchronous_handler_waits_for_its_end(system: ActorS
     with pytest.raises(HandlerFailed, match="failed flight"):
         fail.result()
     assert inbox.receive(10) == ("restarting", [("begin", "block"), ("end", "block")])
+
+
+def test_who_asked_hears_of_its_failure_also_when_another_one_has_ended_the_actor(system: ActorSystem) -> None:
+    actor = system.spawn(Interleaved, supervision=Stop())
+    for reply in asked(system, actor, Fail(0.0), Fail(0.0), Fail(0.0), Blocking(0.01, "block"))[:3]:
+        with pytest.raises((HandlerFailed, ActorGone)):
+            reply.result()
+
+
+def test_a_stop_during_a_restart_is_not_followed_by_the_restart(system: ActorSystem, inbox: Inbox) -> None:
+    actor = system.spawn(LastWords, inbox.address, supervision=Restart(backoff=None))
+    inbox.watch(actor)
+    inbox.send(actor, Nap(20.0))
+    inbox.send(actor, Fail(0.0))
+    got = [inbox.receive(10) for _ in range(4)]
+    assert isinstance(got.pop(0), Poisoned)
+    assert got[:2] == ["stopping", "stopped"]
+    assert isinstance(got[2], Terminated)
+    assert got[2].reason == "stopped"
 
 
 def test_stash_of_one_handler_among_others(system: ActorSystem) -> None:

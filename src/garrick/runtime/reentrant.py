@@ -230,6 +230,10 @@ class Turns(Executor):
 
     def quiet(self, then: Callable[[], bool], *, cancel: bool) -> bool:
         """See Executor."""
+        self._then = None  # what waited for the flights before is overruled
+        for flight, error in self._late:
+            self._finish(flight, supervise.handled, None, error)  # decided already, but who asked has to hear of it
+        self._late.clear()
         if not self.flights:
             return then()
         self._then = then
@@ -275,7 +279,11 @@ class Turns(Executor):
     def _step(self, step: Any) -> bool:
         """Run a step that has the turn; on the holder."""
         cell = self.cell
-        cell.executor = self.inner  # until the step has begun, which `_call` sees to
+        if self.inner is not None:
+            # The cell keeps this executor: whoever moves the actors of a class meanwhile must see that this one is settled.
+            cell.hold()
+            return self.inner.submit(cell, self._call, step, self._stepped) is True
+        cell.executor = None  # until the step has begun, which is at once: `_call` sees to it
         return cell.runtime.run_step(cell, self._call, step, self._stepped)
 
     def _call(self, cell: Cell, step: Any) -> Any:
