@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,98 +15,28 @@ import pytest
 
 from garrick import ActorSystem, ProbeNow
 from garrick.cli import main as command
-from garrick.engine.identity import create_convention, issue, save_credentials
-from garrick.engine.nats.server import free_port
+from garrick.engine.identity import issue
+from garrick.engine.nats.server import EmbeddedServer, free_port
 from garrick.errors import ActorGone, NameTaken, NoCapableSystem
 from tests.node.convention_actors import Parent, Where
 from tests.node.placement_actors import Database, Proxy, asks
+from tests.node.systems import Systems, spawn_on, until
 from tests.sim.moving_actors import Bystander, Keeper
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Systems:
-    """An application server "app" and two hosts, each a program of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        address = f"127.0.0.1:{free_port()}"
-        self.keys = create_convention(folder / "keys", "test", [f"tls://{address}"])
-        self.processes: dict[str, subprocess.Popen[str]] = {}
-        self.tag = f"{os.getpid()}-{folder.name[-6:]}"
-        self.start("app", "--listen", address, roles=["directory"])
-
-    def start(self, name: str, *options: str, roles: list[str] | None = None) -> None:
-        whole = self.name(name)
-        path = save_credentials(issue(self.keys, whole, roles or []), self.folder / f"{name}.json")
-        command = [sys.executable, "-m", "garrick.node", "--name", whole, "--credentials", str(path), "--workers", "1"]
-        process = subprocess.Popen(
-            [*command, "--capabilities", f"host={whole}", *options], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
-        self.processes[name] = process
-        timer = threading.Timer(15, process.kill)
-        timer.start()
-        assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        timer.cancel()
-        assert line.startswith("ready"), f"{name} did not join: {line!r}"
-
-    def name(self, name: str) -> str:
-        return f"{name}-{self.tag}".replace("_", "-")
-
-    def kill(self, name: str) -> None:
-        process = self.processes.pop(name)
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-    def stop(self) -> None:
-        for name in list(self.processes)[::-1]:
-            process = self.processes.pop(name)
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                pytest.fail(f"{name} did not end")
-            finally:
-                assert process.stdout is not None
-                process.stdout.close()
-
 
 @pytest.fixture
 def systems(tmp_path: Path) -> Iterator[Systems]:
-    made = Systems(tmp_path)
+    address = f"127.0.0.1:{free_port()}"
+    made = Systems(tmp_path, [f"tls://{address}"])
     try:
+        made.start("app", "--listen", address, roles=["directory"])
         made.start("h1")
         made.start("h2")
         yield made
     finally:
         made.stop()
-
-
-def until(condition: Any, timeout: float = 8.0) -> float:
-    """Ask again until it is so; how long that took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began + timeout
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
-def spawn_on(system: ActorSystem, host: str) -> Any:
-    """The first time the directory may not have told of the host yet."""
-    end = time.monotonic() + 5
-    while True:
-        try:
-            return system.spawn(Where, requires={"host": host}, timeout=5)
-        except NoCapableSystem:
-            assert time.monotonic() < end
-            time.sleep(0.05)
 
 
 def test_actors_on_other_systems(systems: Systems) -> None:
@@ -121,6 +49,24 @@ def test_actors_on_other_systems(systems: Systems) -> None:
         assert app.ask(there, "all", timeout=10) == list(range(500))
         with pytest.raises(NoCapableSystem, match="which lacks host="):
             app.spawn(Where, requires={"host": "nowhere"})
+
+
+def test_a_directory_system_that_only_joins(tmp_path: Path) -> None:
+    """The servers are somebody else's: told where they are, it starts none of its own."""
+
+    async def run() -> None:
+        systems = Systems(tmp_path, ["tls://engine.test:4222"])  # a name that nobody can resolve
+        served = issue(systems.keys, "servers", ["directory"])
+        server = EmbeddedServer(served, tmp_path / "server", listen="127.0.0.1:0")
+        await server.start()
+        try:
+            await asyncio.to_thread(systems.start, "app", "--join", server.url, roles=["directory"])
+            await asyncio.to_thread(systems.start, "h1", "--join", server.url)
+        finally:
+            await asyncio.to_thread(systems.stop)
+            await server.stop()
+
+    asyncio.run(run())
 
 
 def test_the_loss_of_a_host(systems: Systems, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from garrick.buggify import buggify
+from garrick.engine.backoff import Backoff
 from garrick.engine.carrier import name_of
 from garrick.engine.lore import Over, Shared, Step, Table
 from garrick.engine.membership import (
@@ -186,11 +187,11 @@ class Follower:
         self._announcing = False
         self._announcing_again = False
         self._retry_at: float | None = None
-        self._retry_wait = _RETRY_FIRST
+        self._retry_wait = Backoff(f"{system}/announce", _RETRY_FIRST, _RETRY_LONGEST)
         self._refused_since: float | None = None
         self._asking = False
         self._ask_at: float | None = None
-        self._ask_wait = _RETRY_FIRST
+        self._ask_wait = Backoff(f"{system}/ask", _RETRY_FIRST, _RETRY_LONGEST)
         self._later: OrderedDict[int, Delta] = OrderedDict()
         self._later_epoch = ""
         self._doubted_epoch = ""
@@ -250,7 +251,8 @@ class Follower:
                 self.joined, self._announcing, self._asking = False, False, False
                 self._announcing_again = False
                 self._retry_at = self._ask_at = now
-                self._retry_wait = self._ask_wait = _RETRY_FIRST
+                self._retry_wait.reset()
+                self._ask_wait.reset()
             case Disconnected():
                 self._connected, self.joined = False, False
                 self._announcing, self._asking = False, False
@@ -295,7 +297,8 @@ class Follower:
             self._retry_at = now
             return
         if event.accepted:
-            self.joined, self._refused_since, self._retry_wait = True, None, _RETRY_FIRST
+            self.joined, self._refused_since = True, None
+            self._retry_wait.reset()
             return
         self.joined = False
         if event.session > self.session:
@@ -325,12 +328,10 @@ class Follower:
             self._retry(now)
         elif what == "snapshot" and self._asking:
             self._asking = False
-            self._ask_at = now + self._ask_wait
-            self._ask_wait = min(self._ask_wait * 2, _RETRY_LONGEST)
+            self._ask_at = now + self._ask_wait.next()
 
     def _retry(self, now: float) -> None:
-        self._retry_at = now + self._retry_wait
-        self._retry_wait = min(self._retry_wait * 2, _RETRY_LONGEST)
+        self._retry_at = now + self._retry_wait.next()
 
     def _announce(self, now: float, out: list[Effect]) -> None:
         self._announcing, self._announced, self._announced_at = True, self._offer, now
@@ -380,7 +381,8 @@ class Follower:
             self._ask_at = now
 
     def _snapshot(self, snapshot: Snapshot, now: float, out: list[Effect]) -> None:
-        self._asking, self._ask_wait = False, _RETRY_FIRST
+        self._asking = False
+        self._ask_wait.reset()
         if snapshot.epoch == self.epoch and snapshot.version < self.version:
             self._ask(now)  # overtaken by deltas: it can't tell what is true now
             return

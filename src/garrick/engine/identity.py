@@ -327,6 +327,7 @@ def directory_template(namespace: str) -> dict[str, Any]:
     return template
 
 
+_LOOPBACK = ("127.0.0.1", "::1")
 _NO_LIMITS = {
     "subs": -1,
     "data": -1,
@@ -359,7 +360,8 @@ def _system_user(keys: ConventionKeys, system: str, issued: int, expires: int) -
 def _server_material(
     keys: ConventionKeys, listen: Sequence[str], start: datetime, end: datetime, issued: int
 ) -> ServerMaterial:
-    hosts = tuple(dict.fromkeys([*_hosts_of(keys.urls), *listen]))
+    # Its own systems reach it by loopback, wherever else it listens and whatever name others know it by.
+    hosts = tuple(dict.fromkeys([*_hosts_of(keys.urls), *listen, *_LOOPBACK]))
     scopes = [
         {"kind": "user_scope", "key": key.public, "role": role, "template": template}
         for key, role, template in (

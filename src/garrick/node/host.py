@@ -204,11 +204,13 @@ class Host:
         from garrick.node.joining import join_convention  # late: only members need the engine
 
         credentials: Any = path
+        serve = None
         if self.config.join:
             from garrick.engine.identity import load_credentials
 
             credentials = load_credentials(path).with_servers(self.config.join)
-        await join_convention(self, credentials, listen=self.config.listen)
+            serve = None if self.config.listen else False  # the servers are elsewhere
+        await join_convention(self, credentials, listen=self.config.listen, serve=serve)
 
     def now(self) -> float:
         """Monotonic seconds."""

@@ -126,10 +126,11 @@ def test_no_answer_is_tried_again_ever_more_slowly() -> None:
         assert not announcements(follower.handle(Unanswered("announce"), now))
         wake = follower.next_wake()
         assert wake is not None
-        waits.append(round(wake - now, 3))
+        waits.append(wake - now)
         now = wake
         assert announcements(follower.handle(Tick(), now))
-    assert waits == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+    longest = [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+    assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, longest, strict=True))
 
 
 def test_declared_lost_while_away() -> None:
@@ -223,7 +224,9 @@ def test_an_update_that_nobody_answered_is_repeated() -> None:
     follower = joined()
     follower.handle(Offer({"db": True}, (), 1.0), 0.5)
     follower.handle(Unanswered("announce"), 1.5)
-    assert follower.next_wake() == 1.6
+    wake = follower.next_wake()
+    assert wake is not None
+    assert 1.5 < wake <= 1.6
     assert announcements(follower.handle(Tick(), 1.6)) == [Member("me@01", 1, {"db": True}, (), 1.0)]
     follower.handle(Answered(True, 1), 1.7)
     assert follower.next_wake() is None

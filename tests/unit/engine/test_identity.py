@@ -65,7 +65,7 @@ def test_the_directory_serves_but_can_not_admit(keys: ConventionKeys, tmp_path: 
     credentials = issue(keys, "app", [DIRECTORY], listen=["app.example"])
     assert credentials.is_directory
     assert credentials.server is not None
-    assert credentials.server.hosts == ("127.0.0.1", "app.example")
+    assert credentials.server.hosts == ("127.0.0.1", "app.example", "::1")
     text = save_credentials(credentials, tmp_path / "app").read_text()
     for secret in (
         keys.operator.seed,

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 import nats.errors
 from nats.aio.client import Client
 
+from garrick.engine.backoff import Backoff
 from garrick.engine.nats.handshake import tls_context
 from garrick.engine.nats.transport import TlsTransport
 from garrick.errors import EngineError, JoinRefused
@@ -123,6 +123,7 @@ class Connection:
         self._why = ""
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
+        self._backoff = Backoff(label, _FIRST_WAIT, _LONGEST_WAIT)
         self.up = False
 
     @property
@@ -139,7 +140,6 @@ class Connection:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        wait = _FIRST_WAIT
         while True:
             try:
                 await self._connect()
@@ -147,10 +147,10 @@ class Connection:
             except JoinRefused:
                 raise
             except EngineError:
+                wait = self._backoff.next()
                 if loop.time() + wait > deadline:
                     raise
             await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
         self._listener.connection_up(again=False)
         self._keeper = asyncio.create_task(self._keep(), name=f"garrick-connection-{self._label}")
 
@@ -177,22 +177,24 @@ class Connection:
             self.up = False
             self._listener.connection_down(self._why)
             await self._discard()
-            wait = _FIRST_WAIT
+            self._backoff.reset()
+            refused = Backoff(self._label, _REFUSED_WAIT, _REFUSED_WAIT)
+            wait = self._backoff.next()
             while True:
-                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a storm of reconnections
+                await asyncio.sleep(wait)
                 try:
                     await self._connect()
                     break
                 except JoinRefused as error:
                     self._listener.connection_refused("connect", str(error.args[0]))
-                    wait = _REFUSED_WAIT
+                    wait = refused.next()
                 except EngineError as error:
                     _log.debug("%s is not connected yet: %s", self._label, error)
-                    wait = min(wait * 2, _LONGEST_WAIT)
+                    wait = self._backoff.next()
                 except Exception:
                     # The library has more ways to fail than it names; a system must not lose its convention to one.
                     _log.exception("connecting %s failed in an unexpected way", self._label)
-                    wait = _LONGEST_WAIT
+                    wait = self._backoff.next()
             self._listener.connection_up(again=True)
 
     async def _watch(self) -> None:

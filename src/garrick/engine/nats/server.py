@@ -49,7 +49,8 @@ class EmbeddedServer:
         credentials: of a directory system: they contain what a server needs.
         directory: private to this server; created with mode 0700.
         binary: path of the server; searched for if None.
-        listen: ``host:port``; the first address of the convention if None. Port 0 takes any free port.
+        listen: ``host:port``; the first address of the convention if None. Port 0 takes any free port. Need not be what others
+            connect to (``0.0.0.0:4222``, or an address behind a NAT): that is in their credentials.
         jetstream: switch the server's store on. Nothing needs it so far.
         start_timeout: seconds until the server must answer.
     """
@@ -88,8 +89,9 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Where clients connect; after `start` with the real port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Where systems of this host connect; after `start` with the real port."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - listens on all
+        host = f"[{loopback}]" if ":" in loopback else loopback
         return f"tls://{host}:{self.port}"
 
     @property
