@@ -127,6 +127,8 @@ class Actor:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
+        source: str | None = None,
+        source_key: str | None = None,
         pending: bool = False,
         **kwargs: Any,
     ) -> Address[Any]:
@@ -141,9 +143,13 @@ class Actor:
             supervision: what happens when a handler of the child raises.
             isolation: ``"shared"``, ``"thread"`` (one thread for life) or ``"process"`` (a process of its own).
             mailbox: `Bounded`, or None for one without a bound.
+            source: whose code it is: a name, whose current version is taken, ``name@version`` or a hash; see `ActorSystem.spawn`.
+            source_key: see `ActorSystem.spawn`.
             pending: whether it waits when no system has what it requires, until one has. Its address
                 changes when it gets its place (`ChildMoved`), unless that is here; what is sent to the first one still arrives.
         """
+        if source is not None:
+            actor_class = self._live().class_of(actor_class, source, source_key or name or global_name)
         return self._live().spawn(  # type: ignore[no-any-return]
             actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name
         )

@@ -75,7 +75,8 @@ class AsyncActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
-        source: Source | None = None,
+        source: Source | str | None = None,
+        source_key: str | None = None,
         pending: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
         **kwargs: Any,
@@ -83,7 +84,7 @@ class AsyncActorSystem:
         """See ActorSystem.spawn."""
         self.system._check()
         if source is not None:
-            actor_class = source.of(actor_class)
+            actor_class = self.system._class_of(actor_class, source, source_key or name or global_name)
         runtime = self.system._runtime
         spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(runtime, runtime.admin, timeout, None)
@@ -97,6 +98,7 @@ class AsyncActorSystem:
             if pending:  # nobody knows of it who could use it
                 runtime.route(address, Stop(), None, SIGNAL)
             raise
+        runtime.launched.pop(address, None)
         return started.address if pending else address
 
     async def probe(
@@ -117,6 +119,16 @@ class AsyncActorSystem:
         return await asyncio.to_thread(
             self.system.load_source, bundle, authorities=authorities, development=development, timeout=timeout
         )
+
+    async def sources(self, timeout: float = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
+        """See ActorSystem.sources."""
+        return await asyncio.to_thread(self.system.sources, timeout)
+
+    async def unload_source(
+        self, source: Source | str, *, force: bool = False, timeout: float = DEFAULT_TIMEOUT
+    ) -> dict[str, Any]:
+        """See ActorSystem.unload_source."""
+        return await asyncio.to_thread(self.system.unload_source, source, force=force, timeout=timeout)
 
     def send(self, target: Address[Any], message: Any) -> None:
         """See ActorSystem.send. It never waits: what does not fit on a full way is queued; see `offer`."""

@@ -507,6 +507,20 @@ class SourceInUse(SourceError):
     usual_hint = "end what uses it first"
 
 
+class SourceRetired(SourceError):
+    """A version of a source takes no new actors: it is draining, drained or unloaded."""
+
+    code = "GAR-7205"
+    usual_hint = "spawn from the current version: source=NAME; garrick source ls shows all"
+
+
+class SourceLeaked(SourceError):
+    """A source was unloaded, and some of its code still lives in a process; the text tells what, and what keeps it."""
+
+    code = "GAR-7206"
+    usual_hint = "it can't be loaded again in that process as long as that lives; end what keeps it, or the process"
+
+
 class SourceDenied(SourceError):
     """A bundle is signed well, and the authority did not approve it, or there is none."""
 

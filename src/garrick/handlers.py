@@ -82,6 +82,11 @@ class HandlerTable:
         self._cache[message_type] = found
         return found
 
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no type of messages for which this is true."""
+        for message_type in [each for each in self._cache if gone(each)]:
+            self._cache.pop(message_type, None)
+
     def find_notice(self, notice_type: type) -> Handler | None:
         """The handler that names this kind of notice; a catch-all for ``object`` is for messages only."""
         table = self._table()

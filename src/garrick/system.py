@@ -17,7 +17,7 @@ from garrick.inbox import Inbox
 from garrick.messages import Request
 from garrick.observe import logsetup
 from garrick.runtime.ask import Slot
-from garrick.runtime.signals import Lookup, SetCapability, Spec, StatusWanted, Stop, SubscribeDeadLetters
+from garrick.runtime.signals import Lookup, SetCapability, SourceAct, Spec, StatusWanted, Stop, SubscribeDeadLetters
 from garrick.streams import Subscription
 from garrick.supervision import Restart
 from garrick.wire.envelope import SIGNAL
@@ -141,7 +141,8 @@ class ActorSystem:
         supervision: Supervision | None = None,
         isolation: str = "shared",
         mailbox: Bounded | None = None,
-        source: Source | None = None,
+        source: Source | str | None = None,
+        source_key: str | None = None,
         pending: bool = False,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
@@ -158,7 +159,10 @@ class ActorSystem:
             supervision: what happens when a handler raises.
             isolation: ``"shared"``, ``"thread"`` or ``"process"``.
             mailbox: `Bounded`, or None for one without a bound.
-            source: what `load_source` gave: the class is then named as that version of the code calls it.
+            source: whose code it is: what `load_source` gave, a hash, ``name@version``, or a name, whose current version is taken. The
+                class is then named as that version of the code calls it.
+            source_key: where a source is named whose next version is for some only (`ramp_source`): which ones, always alike; by default
+                the actor's name, else its own.
             pending: whether to wait, up to ``timeout``, for a system that has what it requires, if none has it now.
             wait: whether to wait until it runs, and to raise when it can't start.
             timeout: seconds to wait.
@@ -168,11 +172,12 @@ class ActorSystem:
             NameTaken: an actor of that name exists.
             NoCapableSystem: no system has what it requires.
             BadActorClass: it is no actor class.
+            SourceMissing, SourceRetired: there is no such source, or it takes no new actors.
             AskTimeout: it did not start in time.
         """
         self._check()
         if source is not None:
-            actor_class = source.of(actor_class)
+            actor_class = self._class_of(actor_class, source, source_key or name or global_name)
         spec = Spec.of(actor_class, args, kwargs, name, requires, supervision, isolation, mailbox, pending, global_name)
         slot = Slot(self._runtime, self._runtime.admin, timeout, None) if wait else None
         address = self._runtime.spawn(spec, self._runtime.admin, notify=slot.address if slot is not None else None)
@@ -186,6 +191,7 @@ class ActorSystem:
                 if pending:  # nobody knows of it who could use it
                     self._runtime.route(address, Stop(), None, SIGNAL)
                 raise
+            self._runtime.launched.pop(address, None)
             if pending:
                 return started.address  # type: ignore[no-any-return]
         return address
@@ -323,7 +329,54 @@ class ActorSystem:
             missing = {name: NoSuchActor(f"there is no actor {name!r}") for name in named if name not in asked}
             return {**answers, **missing}
 
-        return admit(bundle, ask, development=development)
+        source = admit(bundle, ask, development=development)
+        self._about_sources("source.add", timeout, hash=source.hash, name=source.name, version=source.version)
+        return source
+
+    def sources(self, timeout: float = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
+        """The versions of sources of this system: hash, name, version, state, and what is in use of each, as plain data.
+
+        Args:
+            timeout: seconds to wait.
+        """
+        found: list[dict[str, Any]] = self._about_sources("source.list", timeout)["sources"]
+        return found
+
+    def unload_source(
+        self, source: Source | str, *, force: bool = False, timeout: float = DEFAULT_TIMEOUT
+    ) -> dict[str, Any]:
+        """Take a version out of all processes of the system; nothing of it may be in use.
+
+        Actors, messages, timers and actors that are being made are counted in all processes, twice, before anything is done; meanwhile no
+        new actors of the version are made. Afterwards weak references show that its code is really gone.
+
+        Args:
+            source: what `load_source` gave, a hash or the beginning of one, or ``name@version``.
+            force: also the current version, and end its actors.
+            timeout: seconds to wait; with ``force`` its actors have half of them for what they do now.
+
+        Returns:
+            What became of it: ``state``, ``processes`` (how many), ``complaints`` (what its own functions raised when they were told).
+
+        Raises:
+            SourceInUse: something is in use; the text tells what.
+            SourceLeaked: it is unloaded, and some of its code still lives; the text tells what keeps it.
+            SourceMissing: there is no such source.
+        """
+        named = source if isinstance(source, str) else source.hash
+        return self._about_sources("source.unload", timeout, source=named, force=force, grace=timeout / 2)
+
+    def _about_sources(self, verb: str, timeout: float, **params: Any) -> dict[str, Any]:
+        self._check()
+        asked = SourceAct(verb, params)
+        found: dict[str, Any] = self._runtime.ask(self._runtime.admin, asked, timeout, kind=SIGNAL).result()
+        return found
+
+    def _class_of(self, actor_class: type[Actor] | str, source: Source | str, key: str | None) -> type[Actor]:
+        from garrick.runtime.sourced import find_class  # late: most programs have no sources
+
+        found: type[Actor] = find_class(self._runtime, actor_class, source, key)
+        return found
 
     def inbox(self) -> Inbox:
         """A new address of the program's own, to send from and receive at."""

@@ -145,6 +145,9 @@ def program() -> None:
         assert_type(system.lookup("ann"), Address[Any] | None)
         assert_type(system.load_source("bank.srcb", authorities=["audit"], timeout=1), Source)
         system.spawn("bank.Teller", source=system.load_source(b"", development=True))
+        system.spawn("bank.Teller", source="bank", source_key="customer 7")
+        assert_type(system.sources(), list[dict[str, Any]])
+        assert_type(system.unload_source("bank@1.0", force=True), dict[str, Any])
         assert_type(system.inbox(), Inbox)
         assert_type(system.subscribe(account, "all", buffer=10), Subscription)
         system.subscribe("account")  # type: ignore[arg-type]
@@ -166,6 +169,8 @@ async def async_program() -> None:
         assert_type(await system.offer(account, Plain()), None)
         assert_type(await system.lookup("ann"), Address[Any] | None)
         assert_type(await system.load_source("bank.srcb"), Source)
+        assert_type(await system.sources(), list[dict[str, Any]])
+        assert_type(await system.unload_source("bank@1.0"), dict[str, Any])
         assert_type(system.subscribe(account), AsyncSubscription)
         async for _event in system.subscribe(account):
             assert_type(_event, Any)

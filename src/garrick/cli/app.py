@@ -376,7 +376,9 @@ def deadletter_replay(
     return replay(letters, system, to=to, yes=yes, output=output, timeout=timeout)
 
 
-source = App(name="source", help="Make, sign and look at bundles: code that running systems load.")
+source = App(
+    name="source", help="Make, sign and look at bundles, and deal with the versions that running systems have."
+)
 app.command(source)
 
 
@@ -457,6 +459,58 @@ def source_diff(old: Path, new: Path, *, output: Output = "table") -> int:
     from garrick.cli import source as work
 
     return work.diff(old, new, output=output)
+
+
+@source.command(name="ls")
+def source_ls(*, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """List the versions of sources that a system has, their states, and what is in use of each.
+
+    Args:
+        system: the system that is asked; may be left out when only one runs.
+        output: a table for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.ls(system, output=output, timeout=timeout)
+
+
+@source.command(name="why")
+def source_why(version: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Show what is in use of a version, which actors those are, and what has happened to it.
+
+    Args:
+        version: name@version, or the beginning of its hash.
+        system: the system that is asked; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.why(version, system, output=output, timeout=timeout)
+
+
+@source.command(name="unload")
+def source_unload(
+    version: str,
+    *,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    system: Name = None,
+    output: Output = "table",
+    timeout: float = 30.0,
+) -> int:
+    """Take a version out of all processes of a system. Refused while anything of it is in use; what outlives it is told.
+
+    Args:
+        version: name@version, or the beginning of its hash.
+        force: also the current version, and end its actors.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.unload(version, system, force=force, output=output, timeout=timeout)
 
 
 key = App(name="key", help="Keys for signing bundles, and whose signatures are trusted here.")

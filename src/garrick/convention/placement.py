@@ -14,7 +14,7 @@ Safe to call from several threads: a lost count of a placement makes the spread 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from garrick.errors import NoCapableSystem
@@ -97,6 +97,12 @@ class Placer:
             near=spawner.hosts_actors,
             capabilities=spawner.capabilities,
         )
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no class for which this is true, nor its name."""
+        self._undemanding = {each for each in self._undemanding if not gone(each)}
+        self._classes = {each: cls for each, cls in self._classes.items() if not gone(each) and not gone(cls)}
+        self._can_run = {key: verdict for key, verdict in self._can_run.items() if not gone(key[0])}
 
     def choose(
         self,

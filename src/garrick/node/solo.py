@@ -19,7 +19,7 @@ from garrick.runtime import slow
 from garrick.runtime.baton import SERVICE_EVERY, Tenure, _block
 from garrick.runtime.fairness import spread
 from garrick.runtime.pool import OwnThread, Pool
-from garrick.runtime.signals import Inspect, StatusWanted, SubscribeDeadLetters
+from garrick.runtime.signals import Inspect, SourcesAre, StatusWanted, SubscribeDeadLetters
 from garrick.runtime.slow import Running
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Solo:
         self.runtime = runtime
         runtime.scheduler = self
         # The thread of the links answers them, while a handler keeps the main thread.
-        runtime.answers_at_once = frozenset({StatusWanted, Inspect, SubscribeDeadLetters})
+        runtime.answers_at_once = frozenset({StatusWanted, Inspect, SourcesAre, SubscribeDeadLetters})
         self.poller = poller
         self.pool = Pool(name)
         self._stopping = False

@@ -19,6 +19,8 @@ QUESTIONS = {
     "actor.show": "show",
     "deadletter.list": "letters",
     "deadletter.show": "letter",
+    "source.list": "source.list",
+    "source.why": "source.why",
 }
 """Methods that only look -> what processes are asked for them."""
 CHANGES = {
@@ -27,6 +29,7 @@ CHANGES = {
     "actor.tell": "tell",
     "actor.ask": "ask",
     "deadletter.replay": "replay",
+    "source.unload": "source.unload",
 }
 """Methods that change something -> what a process is told to do for them."""
 SOCKET = "manage.sock"

@@ -186,6 +186,11 @@ class Baton:
         finally:
             self.pool.exempt(-1)
 
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep nothing that was learnt about classes for which this is true."""
+        for cls in [cls for cls in self._profiles if gone(cls)]:
+            self._profiles.pop(cls, None)
+
     def lost_baton(self, tenure: Tenure) -> bool:
         """The holder has left user code and saw ``lost``: is the baton really gone?"""
         with self._lock:
@@ -353,7 +358,10 @@ class Baton:
 
     def _mode_changed(self, actor_class: Any) -> None:
         """Holder: move all actors of a class to where its handlers run now."""
-        mode = self._profiles[actor_class].mode
+        profile = self._profiles.get(actor_class)
+        if profile is None:
+            return
+        mode = profile.mode
         executor = None if mode == INLINE else self._burners if mode == CPU else self._waiters
         for cell in list(self.runtime.cells.values()):
             settled = cell.executor is not None and cell.executor.settled

@@ -193,6 +193,12 @@ class Cell:
             self.children = {}
         return self.runtime.spawn(spec, self.address, children=self.children)
 
+    def class_of(self, actor_class: Any, source: Any, key: str | None) -> Any:
+        """A class of a source, see `garrick.actor.Actor.spawn`."""
+        from garrick.runtime.sourced import find_class  # late: most programs have no sources
+
+        return find_class(self.runtime, actor_class, source, key)
+
     def ask(self, target: Address[Any], message: Any, timeout: float) -> Reply[Any]:
         """See `garrick.actor.Actor.ask`."""
         return self.runtime.ask(target, message, timeout, self)

@@ -173,6 +173,10 @@ def _tell_all(runtime: Runtime, cell: Cell, reason: str, detail: str, error: Bas
     for notify in cell.stop_notify or ():
         runtime.route(notify, None, cell.address, REPLY)
     cell.actor = cell.handle = cell.behaviour = cell.context = cell.ending = cell.failures = None
+    if runtime.roster is not None:
+        from garrick.runtime import sourced  # late: most systems have no sources
+
+        sourced.bury(cell)
     if not runtime.cells and not runtime.leaving:
         (runtime.on_shutdown if runtime.ending else runtime.on_empty)()
     return False

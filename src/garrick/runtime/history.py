@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from garrick.address import Address
@@ -106,6 +106,24 @@ class History:
     def letter(self, at: float, letter: DeadLetter) -> None:
         """A message died here; any thread."""
         self.letters.append(KeptLetter(next(self._numbers), at, letter))
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no class and no message for which this is true: names are enough; on the holder."""
+        for memory in (self.lost, self.stopped):
+            for at, ended in enumerate(memory):
+                cls = ended.actor_class
+                if not isinstance(cls, str) and gone(cls):
+                    memory[at] = ended._replace(actor_class=f"{cls.__module__}.{cls.__qualname__}")
+        for failure in tuple(self.failures):
+            trace: traceback.TracebackException | None = failure.trace
+            while trace is not None:
+                if trace.exc_type is not None and gone(trace.exc_type):
+                    self.failures.remove(failure)
+                    break
+                trace = trace.__cause__ or trace.__context__
+        for kept in tuple(self.letters):
+            if gone(kept.letter.message):
+                self.letters.remove(kept)
 
     # --- asking ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ A flood of dead letters costs a look into a table each.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from garrick.observe.logs import about
@@ -57,6 +58,11 @@ class LetterLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kinds: dict[tuple[str, type, str], list[float]] = {}
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no type of messages for which this is true."""
+        for kind in [kind for kind in self._kinds if gone(kind[1])]:
+            self._kinds.pop(kind, None)
 
     def note(self, letter: DeadLetter, *, quiet: bool) -> None:
         """Tell of a letter, or count it.

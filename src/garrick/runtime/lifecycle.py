@@ -184,12 +184,12 @@ def _ticked(timer: Timer) -> bool:
 
 def _tick_now(timer: Timer) -> bool:
     timer.waiting = False
-    cell = timer.cell
+    cell, message = timer.cell, timer.message  # before the look: whoever cancels it says so first
     if timer.cancelled or cell.state != RUNNING:
         return False
     if cell.mailbox is not None:
         cell.mailbox.add(1)
-    return cell.runtime.run_message(cell, (cell, timer.message, cell.address))
+    return cell.runtime.run_message(cell, (cell, message, cell.address))
 
 
 # --- signals -----------------------------------------------------------------------------------------------------------------
@@ -292,6 +292,7 @@ def _tell(runtime: Runtime, cell: Cell, notice: Notice) -> bool:
         if cell.children is None or notice.child not in cell.children:
             return False  # told before (a loss and an end may both report it)
         del cell.children[notice.child]
+        cell.runtime.launched.pop(notice.child, None)
         if notice.child in cell.runtime.relocations.movable:
             told = runtime.relocations.exited(cell, notice)
             if told is None:

@@ -23,6 +23,7 @@ from garrick.runtime.signals import (
     NameAnswer,
     ProcessLost,
     Shutdown,
+    SourcesAre,
     StatusWanted,
     Stop,
     SubscribeDeadLetters,
@@ -82,6 +83,10 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
             _operate(runtime, message, sender)
     elif isinstance(message, Shutdown):
         shutdown(runtime, message.grace, sender)
+    elif isinstance(message, SourcesAre):
+        from garrick.runtime import sourced  # late: most systems have no sources
+
+        sourced.on_roster(runtime, message.roster)
     elif isinstance(message, Drain):
         runtime.draining = message.active
         for cell in list(runtime.cells.values()) if message.active else ():
@@ -101,7 +106,11 @@ def _operate(runtime: Runtime, message: Inspect, sender: Address[Any]) -> None:
     def answer(value: Any) -> None:
         runtime.route(sender, value, runtime.address, REPLY)
 
-    if not (
+    if message.what.startswith("source."):
+        from garrick.runtime import sourced  # late: most systems have no sources
+
+        sourced.inspect(runtime, message.what, message.params, answer)
+    elif not (
         inspect(runtime, message.what, message.params, answer) or act(runtime, message.what, message.params, answer)
     ):
         answer({"error": {"code": "GAR-5001", "message": f"process {runtime.number} can't {message.what!r}"}})

@@ -17,7 +17,7 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garrick.address import COUNTER_BITS, Address, ReplyAddress, control
 from garrick.errors import (
@@ -57,6 +57,9 @@ from garrick.runtime.slow import Running
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
+if TYPE_CHECKING:
+    from garrick.sources.roster import Roster
+
 log = logging.getLogger("garrick")
 
 Placement = Callable[[Any, Mapping[str, Any], "Runtime"], tuple[str, int]]
@@ -67,6 +70,8 @@ class Runtime(Lane):
     """See the module. ``number`` is the process number inside ``system``."""
 
     scheduler: Scheduler
+    threads = True
+    """Whether other threads may have something in their hands that is done with."""
 
     def __init__(
         self,
@@ -148,6 +153,10 @@ class Runtime(Lane):
         self.timers = TimerHeap()
         self._counter = itertools.count(1)
         self.spawn_lock = threading.Lock()
+        self.roster: Roster | None = None
+        """The sources of the system, once it has any (`garrick.runtime.sourced`)."""
+        self.launched: dict[Address[Any], tuple[str, float]] = {}
+        """Actors of sources that are being made in other processes: source, and until when they count here."""
         self.arrivals = Arrivals(self)
         self.neighbourhood = Neighbourhood(self)
         self.relocations = Relocations(self)
@@ -178,6 +187,10 @@ class Runtime(Lane):
                 self.scheduler.wake()
         else:
             self.post(self.signal, (cell, signal, sender))
+
+    def aside(self, work: Callable[[], None]) -> None:
+        """Let ``work`` run code of users that may take long, off the lane."""
+        threading.Thread(target=work, name="aside", daemon=True).start()
 
     def wake(self) -> None:
         """Something was appended while the holder was idle."""

@@ -417,6 +417,14 @@ class Inspect(Signal):
 
 
 @dataclass
+class SourceAct(Signal):
+    """Ask: do this about the system's sources (`garrick.node.admin.sources`). Answered with plain data, or a failure."""
+
+    verb: str
+    params: dict[str, Any]
+
+
+@dataclass
 class Shutdown(Signal):
     """To the admin: end the system. To a process: end all its actors, then itself. ``grace`` in seconds."""
 
@@ -466,6 +474,13 @@ class ViewChange(Signal):
 @dataclass
 class SystemsChanged(Signal):
     """To a process that has said `Await`, where it looks at the list of systems itself: it has changed."""
+
+
+@dataclass
+class SourcesAre(Signal):
+    """The versions of sources that the system has, and their states: a `garrick.sources.roster.Roster`."""
+
+    roster: Any
 
 
 @dataclass

@@ -50,6 +50,10 @@ def elsewhere(
             runtime.route(runtime.admin, StartProcess(process, address), parent, SIGNAL)
         try:
             runtime.outbound.post(address, Spawn(spec, parent, notify, held), parent, SIGNAL)
+            if runtime.roster is not None:
+                from garrick.runtime import sourced  # late: most systems have no sources
+
+                sourced.launched(runtime, address, spec.actor_class)
         except UnpicklableMessage as error:
             address = Address(runtime.system, runtime.number, serial)
             if children is not None:

@@ -29,6 +29,7 @@ class Timer:
     def cancel(self) -> None:
         """Never fire again; a tick that already waits in the mailbox is dropped."""
         self.cancelled = True
+        self.message = None  # its heap keeps the timer until it would have been due
         timers = self.cell.timers
         if timers is not None:
             timers.discard(self)

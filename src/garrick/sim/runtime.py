@@ -196,6 +196,8 @@ class SimRuntime(Runtime):
     _view: View
     _told_of: Mapping[str, SystemInfo] | None
 
+    threads = False
+
     def __init__(self, crew: Crew, *, member: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
         kernel = crew.kernel
@@ -220,6 +222,10 @@ class SimRuntime(Runtime):
         self.lane = lane
         self.append = self._noting(lane.append)
         self.timers = SimTimers(self, kernel)
+
+    def aside(self, work: Callable[[], None]) -> None:
+        """See Runtime: one thing happens at a time here."""
+        work()
 
     def armed(self) -> list[Timer]:
         """Timers of actors of the whole world that have not fired."""

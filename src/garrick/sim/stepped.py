@@ -50,6 +50,10 @@ class Stepped:
             if cell.queue is None:
                 cell.queue = deque()
 
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no class for which this is true."""
+        self._crew.story.forget(gone)
+
     def lost_baton(self, tenure: Any) -> bool:
         """See Scheduler."""
         return self._crew.closed or self._runtime.dead

@@ -8,7 +8,7 @@ keeps an actor or a frame of it alive.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from garrick.address import ReplyAddress
@@ -133,6 +133,19 @@ class Story:
         while len(chain) < DEPTH and (before := self.find(chain[-1].cause)) is not None:
             chain.append(before)
         return Chain(reversed(chain))
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Keep no class, exception or message for which this is true: names are enough."""
+        for at, event in enumerate(self.events):
+            if event.actor_class is not None and not isinstance(event.actor_class, str) and gone(event.actor_class):
+                self.events[at] = event._replace(actor_class=class_text(event.actor_class))
+        for at, failed in enumerate(self.failures):
+            kept = next(cls for cls in failed.error.__mro__ if not gone(cls))
+            self.failures[at] = failed._replace(error=kept)
+        for letter in [letter for letter in self.letters if gone(letter[2].message)]:
+            self.letters.remove(letter)
+        for key in [key for key in self.covered if gone(key[0]) and not isinstance(key[0], str)]:
+            self.covered[class_text(key[0]), key[1], key[2]] += self.covered.pop(key)
 
     def newest(self) -> Iterator[Event]:
         """What user code did, the newest first."""

@@ -9,13 +9,12 @@ import importlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from garrick.errors import BadActorClass
 from garrick.sources import keys
 from garrick.sources.authority import SourceOffered, decide
 from garrick.sources.keyring import Keyring
-from garrick.sources.loading import Loaded, attach, load
+from garrick.sources.loading import Loaded, attach, class_of, load
 from garrick.sources.store import Store
 from garrick.sources.verify import verify
 
@@ -60,17 +59,7 @@ class Source:
         Raises:
             BadActorClass: there is none, or this is no name.
         """
-        if not isinstance(name, str):
-            raise BadActorClass(
-                f"{name!r} is a class, and of a source it takes the name", hint='"package.module.Class"'
-            )
-        module, _, attribute = name.rpartition(".")
-        try:
-            found: Any = getattr(self.loaded.import_module(module), attribute) if module else None
-        except (AttributeError, ModuleNotFoundError) as error:
-            raise BadActorClass(f"{self.name} {self.version} has no {name}: {error}") from error
-        if not isinstance(found, type):
-            raise BadActorClass(f"{name} of {self.name} {self.version} is no class")
+        found: type[Actor] = class_of(self.loaded, name)
         return found
 
 

@@ -12,6 +12,7 @@ import threading
 import types
 import weakref
 from collections.abc import Sequence
+from inspect import CO_OPTIMIZED
 from typing import Any, Final
 
 from garrick.sources.loading import Loaded
@@ -32,6 +33,15 @@ def why_alive(references: Sequence[weakref.ref[Any]], loaded: Loaded) -> list[tu
     return _Search(references, loaded).chains()
 
 
+def _variables(frame: types.FrameType) -> list[tuple[str, Any]]:
+    """The variables of a frame; up to Python 3.12 looking at them leaves a copy in the frame, which would keep them alive."""
+    seen = frame.f_locals
+    found = list(seen.items())
+    if type(seen) is dict and frame.f_code.co_flags & CO_OPTIMIZED:
+        seen.clear()
+    return found
+
+
 class _Search:
     def __init__(self, references: Sequence[weakref.ref[Any]], loaded: Loaded) -> None:
         self._loaded = loaded
@@ -44,6 +54,9 @@ class _Search:
         self._modules = {
             id(vars(module)): name for name, module in list(sys.modules.items()) if hasattr(module, "__dict__")
         }
+
+        self._roots: dict[int, str] = {}
+        """What variables of functions that run now refer to, by id."""
 
     def chains(self) -> list[tuple[str, ...]]:
         found = self._running()
@@ -79,7 +92,8 @@ class _Search:
                 if frame.f_globals.get("__builtins__") is self._loaded.builtins:
                     found.append((f"thread {names.get(ident, ident)}", f"runs {where}"))
                 elif frame.f_globals.get("__name__") not in {__name__, "garrick.sources.unload"}:
-                    for variable, value in frame.f_locals.items():
+                    for variable, value in _variables(frame):
+                        self._roots.setdefault(id(value), f"{where}, {variable}")
                         if id(value) in self._below or belongs(value, self._loaded):
                             found.append(
                                 (f"thread {names.get(ident, ident)}", where, f"{variable}: {self._name(value)}")
@@ -89,6 +103,9 @@ class _Search:
 
     def _end(self, thing: Any) -> str | None:
         """How something outside of the source is called, if it lives anyway; None: it is one more link."""
+        root = self._roots.get(id(thing))
+        if root is not None:
+            return root
         if isinstance(thing, types.ModuleType) and not belongs(thing, self._loaded):
             return f"module {thing.__name__}"
         name = self._modules.get(id(thing))

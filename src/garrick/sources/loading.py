@@ -9,6 +9,7 @@ Owns the table of them, which is one for the process because `sys.modules` is. I
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from garrick.errors import SourceConflict, SourceMissing
+from garrick.errors import BadActorClass, SourceConflict, SourceMissing
 from garrick.sources.codecache import CodeCache
 from garrick.sources.storage import Folder, Storage
 from garrick.sources.store import Store, default_directory
@@ -30,6 +31,11 @@ _loaded: Final[dict[str, Loaded]] = {}
 _stores: Final[list[Store]] = []
 survivors: Final[dict[str, list[weakref.ref[Any]]]] = {}
 """Of unloaded sources, by the last part of the prefix: code that still lives."""
+
+_holders: Final[dict[str, weakref.WeakSet[Any]]] = {}
+"""By hash: the runtimes of systems that have the source."""
+retired: Final[set[str]] = set()
+"""Sources that were taken out of the process, by the last part of the prefix: they do not come back by themselves."""
 
 
 class Loaded:
@@ -141,6 +147,8 @@ def load(storage: Storage, cache: CodeCache | None = None, *, own_process: bool 
             if found.hash != digest:
                 raise SourceConflict(f"the sources {found.hash} and {digest} begin alike")
             return found
+        if any(each() is not None for each in survivors.get(name, ())):
+            gc.collect()  # what kept it may have let go, and only circles be left
         living = [each for each in survivors.get(name, ()) if each() is not None]
         if living:
             raise SourceConflict(
@@ -148,6 +156,7 @@ def load(storage: Storage, cache: CodeCache | None = None, *, own_process: bool 
                 hint="garrick.sources.unload tells what keeps them; a new process can load it",
             )
         survivors.pop(name, None)
+        retired.discard(name)
         importlib.import_module(PACKAGE)  # installs the hook
         loaded = _loaded[name] = Loaded(digest, storage, cache or CodeCache(None))
         return loaded
@@ -178,6 +187,8 @@ def wanted(name: str) -> Loaded:
     with _lock:
         if name in _loaded:
             return _loaded[name]
+        if name in retired:
+            raise SourceMissing(f"the source {name[1:]} was unloaded here", name=f"{PACKAGE}.{name}")
         stores = [*_stores, Store()] if default_directory().is_dir() else list(_stores)
     for store in stores:
         try:
@@ -186,6 +197,56 @@ def wanted(name: str) -> Loaded:
             continue
         return load(store.open(digest), store.cache)
     raise SourceMissing(f"the source {name[1:]} is not on this host", name=f"{PACKAGE}.{name}")
+
+
+def hold(digest: str, holder: object) -> None:
+    """A system of this process has the source from now on, as long as ``holder`` lives."""
+    with _lock:
+        retired.discard(f"h{digest[:DIGITS]}")
+        _holders.setdefault(digest, weakref.WeakSet()).add(holder)
+
+
+def let_go(digest: str, holder: object) -> bool:
+    """Undo `hold`; whether another system of this process has it still."""
+    with _lock:
+        holders = _holders.get(digest)
+        if holders is None:
+            return False
+        holders.discard(holder)
+        if not holders:
+            del _holders[digest]
+        return bool(holders)
+
+
+def loaded(digest: str) -> Loaded | None:
+    """The source of this hash, if the process has it."""
+    with _lock:
+        found = _loaded.get(f"h{digest[:DIGITS]}")
+    return found if found is not None and found.hash == digest else None
+
+
+def class_of(source: Loaded, name: Any) -> Any:
+    """A class of a source.
+
+    Args:
+        source: whose.
+        name: as the bundle calls it: ``bank.tellers.Teller``.
+
+    Raises:
+        BadActorClass: there is none, or this is no name.
+    """
+    manifest = source.storage.manifest
+    what = f"{manifest.name} {manifest.version}"
+    if not isinstance(name, str):
+        raise BadActorClass(f"{name!r} is a class, and of a source it takes the name", hint='"package.module.Class"')
+    module, _, attribute = name.rpartition(".")
+    try:
+        found: Any = getattr(source.import_module(module), attribute) if module else None
+    except (AttributeError, ModuleNotFoundError) as error:
+        raise BadActorClass(f"{what} has no {name}: {error}") from error
+    if not isinstance(found, type):
+        raise BadActorClass(f"{name} of {what} is no class")
+    return found
 
 
 def all_loaded() -> list[Loaded]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 import types
 import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from garrick.errors import SourceInUse
 from garrick.sources import loading
 from garrick.sources.alive import why_alive
 from garrick.sources.loading import Loaded
 from garrick.sources.purge import purge
+
+PAUSE: Final = 0.05
+"""Seconds between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,12 @@ class Unloaded:
     complaints: tuple[str, ...]
 
 
-def unload(loaded: Loaded, *, force: bool = False) -> Unloaded:
+def unload(loaded: Loaded, *, force: bool = False, patience: float = 0.0) -> Unloaded:
     """Take a source out of this process.
 
     Args:
         loaded: the source. The caller's own reference to it does not count as a leak.
+        patience: seconds in which what other threads still have in their hands may end.
         force: also while it is in use. Code that goes on finds that it can import nothing more.
 
     Raises:
@@ -53,10 +58,15 @@ def unload(loaded: Loaded, *, force: bool = False) -> Unloaded:
     complaints = purge(loaded)
     loaded.gone = True
     loading.forget(loaded)
-    for _ in range(3):  # finalizers may make new garbage
-        if not gc.collect():
+    deadline = time.monotonic() + patience
+    while True:
+        for _ in range(3):  # finalizers may make new garbage
+            if not gc.collect():
+                break
+        left = [(name, ref) for name, ref in watched if ref() is not None]
+        if not left or time.monotonic() >= deadline:
             break
-    left = [(name, ref) for name, ref in watched if ref() is not None]
+        time.sleep(PAUSE)
     if not left:
         return Unloaded((), (), tuple(complaints))
     loading.survivors[loaded.name] = [ref for _, ref in left]

@@ -21,6 +21,7 @@ from garrick.node.admin.members import Members, TopLevel
 from garrick.node.admin.names import Names
 from garrick.node.admin.processes import Processes, State
 from garrick.node.admin.pulse import Pulse
+from garrick.node.admin.sources import Sources
 from garrick.node.admin.surveys import Surveys
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
@@ -68,6 +69,9 @@ class Core:
         self.top = TopLevel()
         self.surveys = Surveys()
         self.pulse = Pulse(now, on=pulse)
+        self.sources = Sources()
+        self.time = now
+        """Of the input that is dealt with."""
         self.ending: Ending | None = None
         self.ended = False
         self.draining = False

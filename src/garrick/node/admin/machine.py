@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, control
 from garrick.errors import SystemStopped
-from garrick.node.admin import inspection
+from garrick.node.admin import inspection, sources
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
@@ -74,6 +74,7 @@ class AdminMachine:
             others = [core.ending.deadline]
         else:
             others = [core.processes.next_start(), core.pulse.deadline(core.processes.with_pulse())]
+            others.append(core.sources.deadline())
         others.append(core.everywhere.deadline())
         return min((t for t in (core.surveys.deadline(), core.view_due(), *others) if t is not None), default=None)
 
@@ -116,6 +117,8 @@ class AdminMachine:
         if self.core.ending is None:
             self._start_due(now)
             feel_pulse(self.core, now)
+            self.core.time = now
+            sources.tick(self.core, now)
         self.core.everywhere.tick(now)
         return self._finish(now)
 
@@ -173,6 +176,8 @@ class AdminMachine:
             core.send(target, signals.SubscribeDeadLetters(subscriber))
         if core.draining:
             core.send(target, signals.Drain(True))
+        if core.sources.epoch:
+            core.send(target, signals.SourcesAre(core.sources.roster(now)))
         if core.ending is not None and role != "client":
             ask_to_end(core, [process], 0.0)
         if core.processes.hosts() != listed or not core.announced:
@@ -351,6 +356,7 @@ class AdminMachine:
         core = self.core
         if self.ended:
             return []
+        core.time = now
         kind = type(message).__name__
         if target is not None and target.serial != 0:
             if not core.surveys.answer(target.serial, message):
@@ -410,13 +416,18 @@ class AdminMachine:
         """
         if self.ended:
             raise SystemStopped(f"the actor system {self.core.system} has ended")
-        inspection.ask(self.core, token, what, params, now)
+        self.core.time = now
+        if what.startswith("source."):
+            sources.act(self.core, token, what, params, now)
+        else:
+            inspection.ask(self.core, token, what, params, now)
         return self._finish(now)
 
     # --- after every input -------------------------------------------------------------------------------------------
 
     def _finish(self, now: float) -> list[Effect]:
         core = self.core
+        core.time = now
         if not core.ended:
             for closed in core.surveys.take_done(now):
                 self._close(closed, now)
@@ -433,6 +444,9 @@ class AdminMachine:
         if isinstance(closed.token, Ending):
             for answer in closed.answers.values():
                 note_abandoned(closed.token, answer)
+            return
+        if isinstance(closed.token, sources.Round):
+            sources.closed(core, closed.token, closed.answers, now)
             return
         if isinstance(closed.token, inspection.Query):
             inspection.close(core, closed.token, closed.answers, now)

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from garrick.address import Address, control
 from garrick.errors import ActorGone
 from garrick.messages import ChildExited, Terminated
+from garrick.node.admin import sources
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import StartProcess
 from garrick.node.admin.ending import shut_down
@@ -241,5 +242,6 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.Farewell: farewell,
     signals.SetCapability: set_capability,
     signals.Await: awaits,
+    signals.SourceAct: sources.asked,
     signals.Shutdown: shutdown,
 }
