@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from garrick.cli import FAILED, NOT_FOUND, OK, REFUSED, TIMED_OUT, USAGE
-from garrick.cli.source_app import Name, Output, key, source
+from garrick.cli.source_app import Name, Output, OutputFile, key, source
 from garrick.errors import (
     ActorGone,
     AskTimeout,
