@@ -41,6 +41,7 @@ from garrick.messages import (
     Poisoned,
     ProbeNow,
     Request,
+    SourceDraining,
     Subscribed,
     SystemChanged,
     SystemGone,
@@ -53,6 +54,7 @@ from garrick.requirements import requires
 from garrick.streams import AsyncSubscription, Subscription
 from garrick.supervision import Backoff, Escalate, Restart, Resume, Stop, Supervision
 from garrick.system import ActorSystem
+from garrick.upgrades import Migratable
 from garrick.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ __all__ = [
     "InvalidArgument",
     "Lagged",
     "MailboxFull",
+    "Migratable",
     "NameTaken",
     "NoCapableSystem",
     "NotAnAddress",
@@ -95,6 +98,7 @@ __all__ = [
     "Request",
     "Restart",
     "Resume",
+    "SourceDraining",
     "SpawnFailed",
     "Stop",
     "Subscribed",

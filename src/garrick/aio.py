@@ -124,6 +124,34 @@ class AsyncActorSystem:
         """See ActorSystem.sources."""
         return await asyncio.to_thread(self.system.sources, timeout)
 
+    async def activate_source(self, source: Source | str, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """See ActorSystem.activate_source."""
+        return await asyncio.to_thread(self.system.activate_source, source, timeout)
+
+    async def ramp_source(
+        self, source: Source | str, percent: float, timeout: float = DEFAULT_TIMEOUT
+    ) -> dict[str, Any]:
+        """See ActorSystem.ramp_source."""
+        return await asyncio.to_thread(self.system.ramp_source, source, percent, timeout)
+
+    async def drain_source(
+        self,
+        source: Source | str,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+        wait: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> dict[str, Any]:
+        """See ActorSystem.drain_source."""
+        return await asyncio.to_thread(
+            self.system.drain_source, source, deadline=deadline, force=force, wait=wait, timeout=timeout
+        )
+
+    async def rollback_source(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """See ActorSystem.rollback_source."""
+        return await asyncio.to_thread(self.system.rollback_source, name, timeout)
+
     async def unload_source(
         self, source: Source | str, *, force: bool = False, timeout: float = DEFAULT_TIMEOUT
     ) -> dict[str, Any]:

@@ -127,6 +127,21 @@ class CapabilityLost(Notice):
 
 
 @dataclass(frozen=True)
+class SourceDraining(Notice):
+    """The version that this actor is made of drains: no new actors are made of it, and those that are there should finish.
+
+    Attributes:
+        hash: of the version.
+        successor: the hash of the one that is current; None: there is none.
+        seconds: until the deadline; None: there is none.
+    """
+
+    hash: str
+    successor: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class SystemJoined(Notice):
     """Another system is in the convention; for who called `Actor.watch_systems`.
 

@@ -51,6 +51,10 @@ def _options(start: Callable[..., object]) -> str:
     return ", ".join(f"{name}=" for name in names) or "name= and capabilities="
 
 
+def _named(source: Source | str) -> str:
+    return source if isinstance(source, str) else source.hash
+
+
 def _made_up_name() -> str:
     number = next(_made_up)
     return f"system-{os.getpid()}" if number == 1 else f"system-{os.getpid()}-{number}"
@@ -342,6 +346,79 @@ class ActorSystem:
         found: list[dict[str, Any]] = self._about_sources("source.list", timeout)["sources"]
         return found
 
+    def activate_source(self, source: Source | str, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """Make a version the current one of its name: what ``spawn(..., source="bank")`` takes from now on, in all processes.
+
+        The one that was current before stays loaded, and its actors go on; see `drain_source` and `rollback_source`.
+
+        Args:
+            source: what `load_source` gave, a hash or the beginning of one, or ``name@version``.
+            timeout: seconds to wait.
+
+        Raises:
+            SourceMissing: there is no such source.
+        """
+        return self._about_sources("source.activate", timeout, source=_named(source))
+
+    def ramp_source(self, source: Source | str, percent: float, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """Let the name of a version mean it for a share of the keys, and the current version for the others.
+
+        Args:
+            source: as for `activate_source`.
+            percent: of the keys, 0 to 100; 0 ends it. A key that has got the version keeps it while the share grows.
+            timeout: seconds to wait.
+
+        Raises:
+            SourceMissing: there is no such source.
+            InvalidArgument: it is the current version, or there is none.
+        """
+        return self._about_sources("source.ramp", timeout, source=_named(source), percent=percent)
+
+    def drain_source(
+        self,
+        source: Source | str,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+        wait: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Let a version come to its end: no new actors are made of it, and those that are there do as their class says.
+
+        Each gets the notice `SourceDraining`. By ``on_drain`` of its class an actor goes on until it ends (``"finish"``, ``"pin"``) or goes
+        over to the current version with its address (``"restart"``, ``"migrate"``), see `garrick.Migratable`. Called again it changes the
+        deadline.
+
+        Args:
+            source: as for `activate_source`.
+            deadline: seconds until it should be drained; None: it takes the time that it takes.
+            force: whether what is left then is ended; otherwise that is only told.
+            wait: whether to wait until it is drained, or the deadline has passed.
+            timeout: seconds to wait.
+
+        Returns:
+            What is true of it then: ``state`` is ``drained`` or ``draining``.
+
+        Raises:
+            SourceInUse: it is the current version.
+            SourceMissing: there is no such source.
+            AskTimeout: it was not drained in time; it goes on draining.
+        """
+        params = {"source": _named(source), "seconds": deadline, "force": force, "wait": wait}
+        return self._about_sources("source.drain", timeout, **params)
+
+    def rollback_source(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """Make the version current again that was it before, whether it drains or has drained; called twice it undoes itself.
+
+        Args:
+            name: of the source.
+            timeout: seconds to wait.
+
+        Raises:
+            SourceMissing: there is no such source, or no earlier version of it.
+        """
+        return self._about_sources("source.rollback", timeout, source=name)
+
     def unload_source(
         self, source: Source | str, *, force: bool = False, timeout: float = DEFAULT_TIMEOUT
     ) -> dict[str, Any]:
@@ -363,8 +440,7 @@ class ActorSystem:
             SourceLeaked: it is unloaded, and some of its code still lives; the text tells what keeps it.
             SourceMissing: there is no such source.
         """
-        named = source if isinstance(source, str) else source.hash
-        return self._about_sources("source.unload", timeout, source=named, force=force, grace=timeout / 2)
+        return self._about_sources("source.unload", timeout, source=_named(source), force=force, grace=timeout / 2)
 
     def _about_sources(self, verb: str, timeout: float, **params: Any) -> dict[str, Any]:
         self._check()

@@ -148,6 +148,10 @@ def program() -> None:
         system.spawn("bank.Teller", source="bank", source_key="customer 7")
         assert_type(system.sources(), list[dict[str, Any]])
         assert_type(system.unload_source("bank@1.0", force=True), dict[str, Any])
+        assert_type(system.activate_source("bank@1.0"), dict[str, Any])
+        assert_type(system.ramp_source("bank@2.0", 10), dict[str, Any])
+        assert_type(system.drain_source("bank@1.0", deadline=60, force=True, wait=True), dict[str, Any])
+        assert_type(system.rollback_source("bank"), dict[str, Any])
         assert_type(system.inbox(), Inbox)
         assert_type(system.subscribe(account, "all", buffer=10), Subscription)
         system.subscribe("account")  # type: ignore[arg-type]
@@ -171,6 +175,10 @@ async def async_program() -> None:
         assert_type(await system.load_source("bank.srcb"), Source)
         assert_type(await system.sources(), list[dict[str, Any]])
         assert_type(await system.unload_source("bank@1.0"), dict[str, Any])
+        assert_type(await system.activate_source("bank@1.0"), dict[str, Any])
+        assert_type(await system.ramp_source("bank@2.0", 10), dict[str, Any])
+        assert_type(await system.drain_source("bank@1.0", wait=True), dict[str, Any])
+        assert_type(await system.rollback_source("bank"), dict[str, Any])
         assert_type(system.subscribe(account), AsyncSubscription)
         async for _event in system.subscribe(account):
             assert_type(_event, Any)

@@ -129,6 +129,82 @@ def source_why(version: str, *, system: Name = None, output: Output = "table", t
     return work.why(version, system, output=output, timeout=timeout)
 
 
+@source.command(name="activate")
+def source_activate(version: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Make a version the current one of its name, at once and in all processes of a system.
+
+    Args:
+        version: name@version, or the beginning of its hash.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.change("activate", version, system, output=output, timeout=timeout)
+
+
+@source.command(name="ramp")
+def source_ramp(
+    version: str, percent: float, *, system: Name = None, output: Output = "table", timeout: float = 5.0
+) -> int:
+    """Let a version be what its name means for a share of the keys.
+
+    Args:
+        version: name@version, or the beginning of its hash.
+        percent: 0 to 100; 0 ends it.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.change("ramp", version, system, output=output, timeout=timeout, percent=percent)
+
+
+@source.command(name="drain")
+def source_drain(
+    version: str,
+    *,
+    deadline: float | None = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    system: Name = None,
+    output: Output = "table",
+    timeout: float = 300.0,
+) -> int:
+    """Let a version come to its end: no new actors, and those that are there finish or go over to the current version.
+
+    Args:
+        version: name@version, or the beginning of its hash.
+        deadline: seconds until it should be drained; given again it is changed.
+        force: end what is left at the deadline.
+        wait: until it is drained or the deadline has passed.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    params = {"seconds": deadline, "force": force, "wait": wait}
+    return work.change("drain", version, system, output=output, timeout=timeout, **params)
+
+
+@source.command(name="rollback")
+def source_rollback(name: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+    """Make the version current again that was it before, at once.
+
+    Args:
+        name: of the source.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import versions as work
+
+    return work.change("rollback", name, system, output=output, timeout=timeout)
+
+
 @source.command(name="unload")
 def source_unload(
     version: str,

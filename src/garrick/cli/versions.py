@@ -1,4 +1,4 @@
-"""``garrick source ls|why|unload``: the versions of sources that a running system has.
+"""``garrick source ls|why|activate|ramp|drain|rollback|unload``: the versions of sources that a running system has.
 
 Owns what is asked for and what is said about it; functions without a framework, which return the exit code. What changes something is in
 the audit log of the system.
@@ -55,13 +55,31 @@ def why(version: str, system: str | None, *, output: str, timeout: float) -> int
     if found["deadline"] is not None:
         say(f"deadline: in {duration(found['deadline'])}")
     rows = [
-        [short_of(row["address"]), row["class"].rpartition(".")[2], row["name"], row["state"]]
+        [short_of(row["address"]), row["class"].rpartition(".")[2], row["name"], row["state"], row["stays"]]
         for row in found["actors"]
     ]
-    say(*table("actors", ["address", "class", "name", "state"], rows, more=found["uses"].get("actors", 0) - len(rows)))
+    say(
+        *table(
+            "actors",
+            ["address", "class", "name", "state", "why it stays"],
+            rows,
+            more=found["uses"].get("actors", 0) - len(rows),
+        )
+    )
     say(*(f"still there: {piece}" for piece in found["leaked"]))
     say(*table("events", ["ago", "event"], [[duration(each["ago"]), each["event"]] for each in found["events"]]))
     _unanswered(found)
+    return OK
+
+
+def change(verb: str, version: str, system: str | None, *, output: str, timeout: float, **params: Any) -> int:
+    """Change the state of a version."""
+    target = choose(system, timeout)
+    found = target.ask(f"source.{verb}", source=version, **params)
+    if output == "json":
+        say_json({"system": target.name, **found})
+    else:
+        say(f"{found['name']}@{found['version']} ({found['hash'][:8]}) is {_state(found)}")
     return OK
 
 

@@ -30,6 +30,10 @@ CHANGES = {
     "actor.ask": "ask",
     "deadletter.replay": "replay",
     "source.unload": "source.unload",
+    "source.activate": "source.activate",
+    "source.ramp": "source.ramp",
+    "source.drain": "source.drain",
+    "source.rollback": "source.rollback",
 }
 """Methods that change something -> what a process is told to do for them."""
 SOCKET = "manage.sock"

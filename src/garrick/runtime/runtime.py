@@ -58,6 +58,7 @@ from garrick.runtime.timers import Timer, TimerHeap
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
 
 if TYPE_CHECKING:
+    from garrick.runtime.succession import Successions
     from garrick.sources.roster import Roster
 
 log = logging.getLogger("garrick")
@@ -155,6 +156,7 @@ class Runtime(Lane):
         self.spawn_lock = threading.Lock()
         self.roster: Roster | None = None
         """The sources of the system, once it has any (`garrick.runtime.sourced`)."""
+        self.successions: Successions | None = None
         self.launched: dict[Address[Any], tuple[str, float]] = {}
         """Actors of sources that are being made in other processes: source, and until when they count here."""
         self.arrivals = Arrivals(self)

@@ -23,6 +23,7 @@ from garrick.runtime.failures import signal_of
 from garrick.runtime.inspection import chunks, row
 from garrick.runtime.reports import describe
 from garrick.runtime.signals import Stop, Told
+from garrick.runtime.succession import Successions
 from garrick.sources import loading
 from garrick.sources.roster import UNLOADED, Roster, part, part_of, parts_in
 
@@ -49,6 +50,9 @@ def on_roster(runtime: Runtime, roster: Roster) -> None:
     if known is not None and known.epoch >= roster.epoch:
         return
     runtime.roster = roster
+    if runtime.successions is None:
+        runtime.successions = Successions(runtime)
+    runtime.post(runtime.successions.roster_is, roster)
     for version in roster.versions.values():
         if version.state != UNLOADED:
             loading.hold(version.hash, runtime)
@@ -115,6 +119,12 @@ def _count(runtime: Runtime, params: Params, answer: Answer) -> Iterator[None]:
     names = {part(digest): digest for digest in params["hashes"]}
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     rows: dict[str, list[Any]] = {name: [] for name in names}
+    assert runtime.successions is not None
+    for digest in names.values():
+        if runtime.answers_at_once:  # by another thread than the lane's
+            runtime.post(_look, (runtime, digest))
+        else:
+            yield from runtime.successions.look(digest)
 
     def message(value: Any, kind: str) -> None:
         for name in parts_in(value):
@@ -127,7 +137,8 @@ def _count(runtime: Runtime, params: Params, answer: Answer) -> Iterator[None]:
             if name in counts:
                 counts[name]["pending" if cell in runtime.relocations.waiting else "actors"] += 1
                 if len(rows[name]) < ROWS:
-                    rows[name].append(row(cell, {}))
+                    why = runtime.successions.why(names[name], cell.address.serial)
+                    rows[name].append({**row(cell, {}), "stays": why})
             for item in _copied(cell.queue) if cell.queue is not None else ():
                 if item[0] is cell:
                     message(item[1], "messages")
@@ -157,6 +168,13 @@ def _count(runtime: Runtime, params: Params, answer: Answer) -> Iterator[None]:
         elif name in counts:
             counts[name]["starting"] += 1
     answer({digest: {"counts": dict(counts[name]), "rows": rows[name]} for name, digest in names.items()})
+
+
+def _look(argument: tuple[Runtime, str]) -> None:
+    runtime, digest = argument
+    assert runtime.successions is not None
+    for _ in runtime.successions.look(digest):
+        pass
 
 
 def _copied(items: Any) -> list[Any]:

@@ -42,6 +42,7 @@ class Version:
         state: see the constants of this module.
         successor: the hash of the version that its actors go over to while it drains, if any.
         seconds: until its deadline when this was told; None: there is none.
+        closing: whether it is about to be unloaded, if nothing of it is in use.
     """
 
     hash: str
@@ -50,6 +51,7 @@ class Version:
     state: str
     successor: str | None = None
     seconds: float | None = None
+    closing: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version} ({self.hash[:8]})"
@@ -110,8 +112,9 @@ class Roster:
     def check(self, digest: str) -> None:
         """Raise `SourceRetired` if this version is known and takes no new actors."""
         version = self.versions.get(digest)
-        if version is not None and version.state not in OPEN:
-            raise SourceRetired(f"{version} is {version.state} and takes no new actors")
+        if version is not None and (version.closing or version.state not in OPEN):
+            state = "about to be unloaded" if version.closing else version.state
+            raise SourceRetired(f"{version} is {state} and takes no new actors")
 
 
 def share(group: str, key: str) -> float:

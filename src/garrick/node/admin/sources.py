@@ -55,6 +55,8 @@ LATER = 0.5
 """Seconds between two rounds while actors go on."""
 SHORTEST = 4
 """Digits of a hash that lead to it, if no other one begins with them."""
+GRACE = 10.0
+"""Seconds that actors have for what waits in their mailboxes, when the deadline has passed."""
 EVENTS = 200
 """Events that are remembered."""
 SHOWN = 5
@@ -96,6 +98,8 @@ class Entry:
         next_round: when it is counted again; None: it is not.
         counts: of the last round, by process.
         removal: who waits for its end.
+        waiters: who wait until it is drained.
+        ended: whether its actors were told to end, after their deadline.
         leaked: what outlived its unloading.
     """
 
@@ -112,6 +116,8 @@ class Entry:
     counts: Answers = field(default_factory=dict)
     removal: Removal | None = None
     leaked: tuple[str, ...] = ()
+    waiters: list[Any] = field(default_factory=list)
+    ended: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version} ({self.hash[:8]})"
@@ -143,9 +149,10 @@ class Sources:
                 e.hash,
                 e.name,
                 e.version,
-                DRAINING if e.removal is not None and e.state != UNLOADED else e.state,
+                e.state,
                 e.successor,
                 None if e.deadline is None else max(0.0, e.deadline - now),
+                e.removal is not None and e.state != UNLOADED,
             )
             for e in self.versions.values()
         }
@@ -303,7 +310,7 @@ def _counted(core: Core, entry: Entry, answers: Answers, now: float) -> None:
         if entry.zero >= 2:
             entry.deadline = None
             _into(core, entry, DRAINED)
-            _publish(core, lambda _core, _now: None)
+            _publish(core, lambda core, _now: _tell_waiters(core, entry))
         else:
             entry.next_round = now + (SOON if entry.zero else LATER)
 
@@ -436,6 +443,7 @@ def _remove(core: Core, entry: Entry) -> None:
         group.previous = None
     entry.deadline, entry.next_round = None, None
     _into(core, entry, UNLOADED)
+    _tell_waiters(core, entry)
 
     def then(core: Core, answers: Answers, _now: float) -> None:
         entry.removal = None
@@ -460,9 +468,128 @@ def _remove(core: Core, entry: Entry) -> None:
     _publish(core, known)
 
 
+# --- current, ramping, draining ------------------------------------------------------------------------------------------
+
+
+def _tell_waiters(core: Core, entry: Entry) -> None:
+    """Whoever waits for the end of its draining learns what came of it."""
+    waiters, entry.waiters = entry.waiters, []
+    for token in waiters:
+        answer(core, token, {**_row(core, entry), "uses": totals(entry.counts)})
+
+
+def _usable(core: Core, reference: Any) -> Entry:
+    entry = core.sources.find(reference)
+    if entry.state == UNLOADED or entry.removal is not None:
+        raise SourceMissing(f"{entry} is unloaded", hint="load it again first")
+    return entry
+
+
+def _set_current(core: Core, entry: Entry, why: str = "") -> None:
+    group = core.sources.groups[entry.name]
+    before = core.sources.versions.get(group.current or "")
+    if before is entry:
+        return
+    if before is not None:
+        group.previous = before.hash
+        _into(core, before, INACTIVE, f"{entry} is current")
+    group.current = entry.hash
+    if group.ramping == entry.hash:
+        group.ramping, group.percent = None, 0.0
+    _reopen(core, entry, CURRENT, why)
+
+
+def _reopen(core: Core, entry: Entry, state: str, why: str = "") -> None:
+    entry.deadline = entry.next_round = entry.successor = None
+    entry.zero, entry.ended = 0, False
+    _into(core, entry, state, why)
+    _tell_waiters(core, entry)
+
+
+def _activate(core: Core, token: Any, params: Params, now: float) -> None:
+    entry = _usable(core, params.get("source"))
+    _set_current(core, entry)
+    _publish(core, lambda core, _now: answer(core, token, _row(core, entry)))
+
+
+def _rollback(core: Core, token: Any, params: Params, now: float) -> None:
+    name = str(params.get("source")).partition("@")[0]
+    group = core.sources.groups.get(name)
+    if group is None:
+        raise SourceMissing(f"this system has no source {name!r}", hint="garrick source ls shows all")
+    before = core.sources.versions.get(group.previous or "")
+    if before is None:
+        raise SourceMissing(f"no version of {name} was current before this one, or it was unloaded")
+    _set_current(core, before, "rolled back")
+    _publish(core, lambda core, _now: answer(core, token, _row(core, before)))
+
+
+def _ramp(core: Core, token: Any, params: Params, now: float) -> None:
+    entry = _usable(core, params.get("source"))
+    percent = params.get("percent")
+    if not isinstance(percent, (int, float)) or not 0 <= percent <= 100:
+        raise InvalidArgument(f"{percent!r} is no share", hint="give 0 to 100 per cent")
+    group = core.sources.groups[entry.name]
+    if entry.hash == group.current:
+        raise InvalidArgument(f"{entry} is current: all get it", hint="ramp the version that is to replace it")
+    if group.current is None:
+        raise InvalidArgument(f"no version of {entry.name} is current", hint="activate one first")
+    other = core.sources.versions.get(group.ramping or "")
+    if other is not None and other is not entry:
+        _into(core, other, INACTIVE, f"{entry} ramps")
+    group.ramping, group.percent = (entry.hash, float(percent)) if percent else (None, 0.0)
+    _reopen(core, entry, RAMPING if percent else INACTIVE, f"{percent:g} %" if percent else "")
+    _publish(core, lambda core, _now: answer(core, token, _row(core, entry)))
+
+
+def _drain(core: Core, token: Any, params: Params, now: float) -> None:
+    entry = _usable(core, params.get("source"))
+    group = core.sources.groups[entry.name]
+    if entry.hash == group.current:
+        raise SourceInUse(f"{entry} is current", hint="activate another version first, or roll back")
+    seconds = params.get("seconds")
+    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
+        raise InvalidArgument(f"{seconds!r} is no number of seconds", hint="give more than 0, or none")
+    if entry.hash == group.ramping:
+        group.ramping, group.percent = None, 0.0
+    entry.deadline = None if seconds is None else now + float(seconds)
+    entry.force, entry.ended = bool(params.get("force", False)), False
+    entry.successor = group.current
+    if entry.state == DRAINED:
+        entry.deadline = None
+    elif entry.state != DRAINING:
+        entry.zero = 0
+        successor = core.sources.versions.get(group.current or "")
+        _into(core, entry, DRAINING, f"in favour of {successor}" if successor is not None else "")
+    else:
+        _event(core, entry, "its deadline was changed")
+    row = _row(core, entry)
+    wait = bool(params.get("wait", False)) and entry.state == DRAINING
+    if wait:
+        entry.waiters.append(token)
+
+    def known(core: Core, now: float) -> None:
+        if entry.state == DRAINING and entry.next_round is None:
+            entry.next_round = now
+        if not wait:
+            answer(core, token, row)
+
+    _publish(core, known)
+
+
 def _overdue(core: Core, entry: Entry, now: float) -> None:
-    """The deadline of a draining version has passed."""
-    raise NotImplementedError
+    """The deadline of a draining version has passed: that is told, or what is left of it ended, at last after what it does now."""
+    if entry.state != DRAINING:
+        return
+    uses = ", ".join(f"{number} {kind}" for kind, number in sorted(totals(entry.counts).items()) if number)
+    if not entry.force:
+        _event(core, entry, f"its deadline has passed, in use: {uses or 'nothing'}", level="warning")
+        _tell_waiters(core, entry)
+        return
+    _event(core, entry, f"its deadline has passed, what is left is ended: {uses or 'nothing'}", level="warning")
+    _end(core, entry, at_once=entry.ended)
+    if not entry.ended:
+        entry.ended, entry.deadline = True, now + GRACE
 
 
 Verb = Callable[["Core", Any, Params, float], None]
@@ -471,5 +598,9 @@ VERBS: dict[str, Verb] = {
     "source.list": _list,
     "source.why": _why,
     "source.unload": _unload,
+    "source.activate": _activate,
+    "source.ramp": _ramp,
+    "source.drain": _drain,
+    "source.rollback": _rollback,
 }
 """What can be asked for."""
