@@ -186,6 +186,13 @@ class WireError(GarrickError):
     usual_hint = "all processes must run the same version of Garrick; or something else connects to its sockets"
 
 
+class NoSuchDeadLetter(GarrickError):
+    """No dead letter of this number is kept."""
+
+    code = "GAR-1302"
+    usual_hint = "garrick deadletter ls shows those that are kept: the newest hundred of each process"
+
+
 # --- 2xxx: actors and placement --------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ BASES = {
 }
 
 DEFAULT_TIMEOUT = 30.0
+LISTENERS_LOOKS = 5
+"""How often, a second each, all processes are asked whether they know of a new listener for dead letters."""
 
 _made_up = itertools.count(1)
 
@@ -471,11 +473,17 @@ class ActorSystem:
         return Subscription(self._runtime, target, request, buffer)
 
     def dead_letters(self) -> Inbox:
-        """An inbox that receives a `DeadLetter` for every message that nobody handles from now on."""
+        """An inbox that receives a `DeadLetter` for every message that nobody handles from now on.
+
+        A process that does not answer is waited for, up to 5 seconds; it may tell of letters later than the others begin to.
+        """
         inbox = self.inbox()
         self._runtime.dead_letter_listeners[inbox.address] = None
         self._runtime.route(self._runtime.admin, SubscribeDeadLetters(inbox.address), inbox.address, SIGNAL)
-        self.status()  # what every process answers behind the subscription: from now on nothing is missed
+        # What every process answers behind the subscription: from now on nothing is missed.
+        for _ in range(LISTENERS_LOOKS):
+            if all(process["answered"] for process in self.status()["processes"] if process["state"] == "up"):
+                break
         return inbox
 
     # --- the system ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from garrick import Actor, ActorSystem, AskTimeout, Backoff, Restart
 from garrick.address import Address
 from garrick.runtime.signals import Stop
 from garrick.wire.envelope import SIGNAL
-from tests.conformance.actors import Consult, Deaf, Echo, Get, Parent, Raise
+from tests.conformance.actors import Consult, Deaf, Echo, Get, Make, Parent, Raise
 from tests.conformance.late_actors import Nap, Napping, SlowToStart, SlowToStop, Stasher
 from tests.conformance.waiting_actors import Async
 
@@ -119,6 +119,16 @@ def test_the_actor_starts_or_stops_or_restarts(system: ActorSystem) -> None:
 
     assert "the actor failed and is restarting" in patiently(restarting)
     assert "the actor is stopping" in patiently(stopping)
+
+
+def test_the_actor_waits_for_a_place(system: ActorSystem) -> None:
+    needs = {"never": "there"}
+    with pytest.raises(AskTimeout, match=r"the actor waits for a place.*: GAR-2107 .*never"):
+        system.spawn(Echo, requires=needs, pending=True, timeout=SOON)
+    parent = system.spawn(Parent)
+    child = system.ask(parent, Make(Echo, (), {"requires": needs, "pending": True}))
+    text = patiently(lambda timeout: why(system, child, 1, timeout))
+    assert re.search(r"waits behind 0 other messages, and the actor waits for a place.*: GAR-2107 .*never", text)
 
 
 @pytest.mark.over("multiprocess", "convention")

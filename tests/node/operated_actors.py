@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from garrick import Actor, Address
+from garrick import Actor, Address, on
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Account(Actor):
             time.sleep(message)
         elif message == "child":
             self.send(sender, self.spawn(Account, name="child")) if sender is not None else None
+        elif message == "pending":
+            self.spawn(Account, name="pending", requires={"gpu": True}, pending=True)
         elif isinstance(message, tuple):
             self.ask(message[0], message[1], timeout=50).result()
         elif message == "seen":
@@ -42,6 +44,14 @@ class Account(Actor):
             self.seen.append(message)
             if isinstance(message, Deposit) and sender is not None:
                 self.send(sender, Deposit(sum(m.amount for m in self.seen if isinstance(m, Deposit)), "balance"))
+
+
+class Picky(Actor):
+    """Handles numbers, and nothing else."""
+
+    @on
+    def number(self, message: int) -> int:
+        return message
 
 
 class Napper(Actor):

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from garrick import ActorSystem, Bounded, Restart, SpawnFailed
-from garrick.cli import NOT_FOUND, OK, USAGE, main
+from garrick.cli import NOT_FOUND, OK, TIMED_OUT, USAGE, main
 from garrick.engine.identity import create_convention, issue, save_credentials
+from garrick.errors import ManagementError
 from garrick.node.rundir import RunDir
 from garrick.observe.client import request
 from garrick.observe.references import natural
@@ -202,10 +203,35 @@ def test_many_actors_are_listed_in_pages(system: ActorSystem, garrick: Command) 
     assert addresses == sorted(addresses, key=natural)
 
 
+def test_an_actor_that_waits_for_a_place_says_for_what(system: ActorSystem, garrick: Command) -> None:
+    parent = system.spawn(Account, name="parent", isolation="process")
+    system.send(parent, "pending")
+    wait_until(lambda: system.ask(parent, "seen", timeout=5) == [])
+    place = "GAR-2107 no system can run Account (requires gpu)"
+    assert f"has not started: it waits for a place: {place}" in garrick("actor", "why", "pending")
+    assert f"waits for  a place: {place}" in garrick("actor", "show", "pending")
+    listed = garrick("actor", "ls", "--state", "pending").splitlines()[1].split()
+    assert (listed[1], listed[3], listed[-2:]) == ("pending", "pending", ["a", "place"])
+    assert [row["name"] for row in garrick.json("actor", "ls", "--state", "pending")["rows"]] == ["pending"]
+    assert "Account 'pending'" in garrick("actor", "tree").splitlines()[-1]
+    (shown,) = [line for line in garrick("status", system.name).splitlines() if "pending" in line]
+    assert shown.split()[-2:] == ["a", "place"]
+    garrick("actor", "restart", "pending", code=USAGE)
+    assert "can't be restarted: it waits for a place" in garrick.err
+    garrick("actor", "ask", "pending", "1", "--timeout", "0.2", code=TIMED_OUT)
+    assert f"the actor waits for a place: {place}" in garrick.err
+    assert "has ended" in garrick("actor", "stop", "pending")
+
+
 def test_nonsense_is_refused(system: ActorSystem, garrick: Command) -> None:
     garrick("actor", "ls", "--sort", "colour", code=USAGE)
+    garrick("actor", "ls", "--state", "colour", code=USAGE)
     garrick("actor", "ls", "--limit", "0", code=USAGE)
-    assert "0 is no limit of a list\nhint: give 1 to 10000" in garrick.err
+    garrick("status", "--timeout", "0", code=USAGE)
+    for nonsense in ({"limit": 0}, {"sort": "colour"}, {"state": "colour"}):
+        with pytest.raises(ManagementError) as refused:
+            request(RunDir.find(system.name).path, "actor.list", nonsense)
+        assert (refused.value.code, bool(refused.value.hint)) == ("GAR-5001", True)
     garrick("actor", "show", "", code=NOT_FOUND)
 
 

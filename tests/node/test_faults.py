@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,23 @@ def test_a_frozen_worker_is_suspect_and_not_dead() -> None:
         again = [system.spawn(Victim) for _ in range(6)]
         assert frozen.process in {victim.process for victim in again}
         assert system.ask(frozen, Do("pid")) == process.pid
+
+
+def test_who_wants_dead_letters_waits_for_a_process_that_is_late() -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        process = psutil.Process(system.ask(system.spawn(Victim), Do("pid")))
+        going_on = threading.Event()
+
+        def go_on() -> None:
+            going_on.set()
+            process.resume()
+
+        process.suspend()
+        timer = threading.Timer(1.5, go_on)
+        timer.start()
+        with system.dead_letters():
+            assert going_on.is_set()
+        timer.join()
 
 
 def test_a_dedicated_process_that_computes_is_not_suspect() -> None:

@@ -20,7 +20,7 @@ from garrick.node.rundir import RunDir
 from garrick.observe.client import request
 from tests.node.conftest import wait_until
 from tests.node.convention_actors import Where
-from tests.node.operated_actors import Account, Deposit
+from tests.node.operated_actors import Account, Deposit, Picky
 from tests.node.test_actor_command import Command, garrick, system  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.processes
@@ -64,6 +64,11 @@ def test_an_ask_ends_with_its_answer_its_failure_or_its_time(system: ActorSystem
     garrick("actor", "ask", "account", "1", "--timeout", "0.2", code=TIMED_OUT)
     assert "GAR-1001 no answer" in garrick.err
     garrick("actor", "ask", "nobody", "1", code=NOT_FOUND)
+    for seconds in ("0", "-1", "nan", "inf"):
+        garrick("actor", "ask", "account", "1", "--timeout", seconds, code=USAGE)
+    system.spawn(Picky, name="picky")
+    garrick("actor", "ask", "picky", "{}", code=FAILED)
+    assert "can't answer: unhandled\nhint: no handler of the target takes this type" in garrick.err
 
 
 def test_a_restart_makes_a_new_instance_before_what_waits(system: ActorSystem, garrick: Command) -> None:  # noqa: F811
@@ -166,7 +171,11 @@ def test_dead_letters_are_listed_shown_and_replayed(system: ActorSystem, garrick
     assert garrick.json("deadletter", "show", numbers["Deposit"])["replayed"] == 1
     garrick("deadletter", "ls", "--reason", "unhandled", code=NOT_FOUND)
     assert "no dead letter with reason 'unhandled' is kept" in garrick.err
-    garrick("deadletter", "show", "99.1", code=USAGE)
+    garrick("deadletter", "show", "99.1", code=NOT_FOUND)
+    assert "GAR-1302 letter 99.1 is of a process 99 that this system has never had" in garrick.err
+    garrick("deadletter", "show", numbers["str"] + "0", code=NOT_FOUND)
+    for limit in ("0", "-3"):
+        garrick("deadletter", "ls", "--limit", limit, code=USAGE)
     garrick("deadletter", "show", "x", code=USAGE)
 
 
@@ -189,7 +198,7 @@ def test_letters_go_with_their_process_but_not_their_number(system: ActorSystem,
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: garrick.json("deadletter", "ls", code=_any(garrick))["kept"] == 0)
     assert garrick.json("deadletter", "ls")["by_reason"] == {"stopped": 1}
-    garrick("deadletter", "replay", letter["letter"], code=USAGE)
+    garrick("deadletter", "replay", letter["letter"], code=NOT_FOUND)
     assert f"letter {letter['letter']} went with its process" in garrick.err
 
 

@@ -20,6 +20,7 @@ import garrick.errors
 from garrick.cli import NOT_FOUND, OK, main
 from garrick.cli.explain import all_pages, find, title
 from garrick.errors import ActorGone, GarrickError, HandlerFailed, ManagementError, UnpicklableMessage
+from garrick.observe.letters import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = all_pages()
@@ -68,6 +69,10 @@ def test_a_page_says_what_happened_why_and_what_to_do(code: str) -> None:
     assert [line for line in text.splitlines() if line in SECTIONS] == SECTIONS
     assert text.startswith(f"# {code}: ")
     assert all(len(part.split()) >= 5 for part in parts), "a section says too little"
+
+
+def test_the_page_of_dead_letters_tells_all_reasons() -> None:
+    assert [reason for reason in REASONS if f"`{reason}`" not in PAGES["GAR-1301"]] == []
 
 
 def test_codes_named_in_the_project_exist() -> None:

@@ -13,9 +13,10 @@ import pytest
 from garrick import Address, DeadLetter
 from garrick.errors import BadLogging
 from garrick.observe import logs, logsetup
+from garrick.observe.letters import REASONS
 from garrick.observe.logs import ActorFilter, ActorLog, JsonFormatter, TextFormatter
 from garrick.runtime import crash
-from garrick.runtime.letterlog import ADVICE, EVERY, KINDS, LetterLog
+from garrick.runtime.letterlog import EVERY, KINDS, LetterLog
 from garrick.supervision import Restart, Resume
 
 
@@ -205,7 +206,7 @@ def test_the_first_dead_letter_of_a_kind_is_told_with_cause_and_advice(caplog: p
         "dead letter (stopped): str",
         "dead letter (unhandled): int",
     ]
-    cause, advice = ADVICE["stopped"]
+    cause, advice = REASONS["stopped"]
     text = caplog.records[0].getMessage()
     assert "Account bank@1/1/0.7" in text
     assert cause in text

@@ -57,7 +57,7 @@ def list_text(answer: Mapping[str, Any], *, failed_only: bool = False, width: in
             row["state"],
             row["process"],
             row["mailbox"],
-            row["waits_for"] and relative(row["waits_for"], row["address"]),
+            "a place" if row.get("pending") else row["waits_for"] and relative(row["waits_for"], row["address"]),
         )
         for row in answer["rows"]
     ]
@@ -204,6 +204,7 @@ def show_text(facts: Mapping[str, Any]) -> list[str]:
         ("class", facts.get("class")),
         ("name", facts.get("name")),
         ("state", facts["state"]),
+        ("waits for", f"a place: {facts['pending']}" if facts.get("pending") else None),
         ("reason", facts.get("reason")),
         ("detail", facts.get("detail")),
         ("ended", f"{duration(facts['ago'])} ago" if "ago" in facts else None),

@@ -16,13 +16,13 @@ from cyclopts import App, CycloptsError, Parameter
 from garrick.cli import FAILED, NOT_FOUND, OK, REFUSED, TIMED_OUT, USAGE
 from garrick.cli.source_app import Name, Output, OutputFile, key, source
 from garrick.errors import (
-    ActorGone,
     AskTimeout,
     BadKey,
     BundleRefused,
     GarrickError,
     InvalidArgument,
     NoSuchActor,
+    NoSuchDeadLetter,
     NoSuchSystem,
     NotAuthorised,
 )
@@ -32,14 +32,33 @@ app = App(
 )
 
 
+LONGEST = 3600.0
+"""Seconds; longer than that no system waits for its processes."""
+
+
+def _seconds(_type: object, value: float) -> None:
+    if not 0 < value <= LONGEST:
+        raise ValueError(f"{value:g} is no time: give more than 0 and at most {LONGEST:g} seconds")
+
+
+def _limit(_type: object, value: int) -> None:
+    if not 1 <= value <= 10_000:
+        raise ValueError(f"{value} is no limit of a list: give 1 to 10000")
+
+
+Seconds = Annotated[float, Parameter(validator=_seconds)]
+Limit = Annotated[int, Parameter(validator=_limit)]
+State = Literal["pending", "starting", "running", "busy", "waiting", "restarting", "suspended", "stopping"]
+
+
 @app.command
 def status(
     name: str | None = None,
     *,
     output: Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])] = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
     watch: Annotated[bool, Parameter(negative="")] = False,
-    interval: float = 2.0,
+    interval: Seconds = 2.0,
 ) -> int:
     """Show the systems of this user: processes, actors, mailboxes, dead letters with their reasons; what is wrong comes first.
 
@@ -64,7 +83,7 @@ app.command(node)
 
 
 @node.command(name="ls")
-def node_ls(*, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def node_ls(*, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """List the systems that are known to one of this host: state, load, capabilities; and those that are gone, with the reason.
 
     Args:
@@ -78,7 +97,7 @@ def node_ls(*, system: Name = None, output: Output = "table", timeout: float = 5
 
 
 @node.command(name="show")
-def node_show(name: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def node_show(name: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """Show all that one system knows of another. Exit code 3: it is not there.
 
     Args:
@@ -93,7 +112,7 @@ def node_show(name: str, *, system: Name = None, output: Output = "table", timeo
 
 
 @node.command(name="ping")
-def node_ping(name: str, *, system: Name = None, output: Output = "table", timeout: float = 2.0) -> int:
+def node_ping(name: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 2.0) -> int:
     """Ask a system of the convention for a sign of life. Exit code 3: unknown, 4: not connected, 5: it does not answer.
 
     Args:
@@ -108,7 +127,7 @@ def node_ping(name: str, *, system: Name = None, output: Output = "table", timeo
 
 
 @node.command(name="drain")
-def node_drain(name: str, *, undo: Annotated[bool, Parameter(negative="")] = False, timeout: float = 5.0) -> int:
+def node_drain(name: str, *, undo: Annotated[bool, Parameter(negative="")] = False, timeout: Seconds = 5.0) -> int:
     """Let no new actors come to a system of this host. Children of other systems' actors that can move (Restart(relocate=True)) do.
 
     Args:
@@ -130,20 +149,20 @@ def actor_ls(
     *,
     system: Name = None,
     of_class: Annotated[str | None, Parameter(name="--class")] = None,
-    state: str | None = None,
+    state: State | None = None,
     name: str | None = None,
     failed: bool = False,
     sort: Sort = "mailbox",
-    limit: int = 50,
+    limit: Limit = 50,
     output: Output = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
 ) -> int:
     """List actors, the fullest mailboxes first, and those that failed within the last hour with their reasons.
 
     Args:
         system: whose actors; the only running system otherwise.
         of_class: only of this class: its name with or without its module, or a pattern such as shop.*.
-        state: only in this state: starting, running, busy, waiting, restarting, stopping.
+        state: only in this state; pending waits for a place, busy runs a handler, waiting waits for an answer.
         name: only of this name, or a pattern such as worker-*.
         failed: only those that failed within the last hour.
         sort: by what.
@@ -164,7 +183,7 @@ def actor_tree(
     system: Name = None,
     every: Annotated[bool, Parameter(name="--all", negative="")] = False,
     output: Output = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
 ) -> int:
     """Show who spawned whom, over all processes.
 
@@ -181,7 +200,7 @@ def actor_tree(
 
 
 @actor.command(name="show")
-def actor_show(address: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def actor_show(address: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """Show everything that is known of one actor, living or ended: state, mailbox, waits, timers, failures with tracebacks.
 
     Args:
@@ -196,7 +215,7 @@ def actor_show(address: str, *, system: Name = None, output: Output = "table", t
 
 
 @actor.command(name="why")
-def actor_why(address: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def actor_why(address: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """Explain why an actor is dead, silent or waiting.
 
     Args:
@@ -221,7 +240,7 @@ def actor_stop(
     at_once: Annotated[bool, Parameter(negative="")] = False,
     yes: Yes = False,
     output: Output = "table",
-    timeout: float = 30.0,
+    timeout: Seconds = 30.0,
 ) -> int:
     """Stop actors, and wait until they and their children have ended. Exit code 5: not within the time.
 
@@ -240,7 +259,7 @@ def actor_stop(
 
 @actor.command(name="restart")
 def actor_restart(
-    *addresses: str, system: Name = None, yes: Yes = False, output: Output = "table", timeout: float = 5.0
+    *addresses: str, system: Name = None, yes: Yes = False, output: Output = "table", timeout: Seconds = 5.0
 ) -> int:
     """Restart actors: new instances, before the messages that wait; an actor in its back-off restarts now.
 
@@ -266,7 +285,7 @@ def actor_tell(
     system: Name = None,
     of_type: Type = None,
     output: Output = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
 ) -> int:
     """Send a message to an actor.
 
@@ -291,7 +310,7 @@ def actor_ask(
     system: Name = None,
     of_type: Type = None,
     output: Output = "table",
-    timeout: float = 30.0,
+    timeout: Seconds = 30.0,
 ) -> int:
     """Send a message to an actor and print its answer. Exit code 5: none came in time.
 
@@ -317,9 +336,9 @@ def deadletter_ls(
     *,
     system: Name = None,
     reason: str | None = None,
-    limit: int = 20,
+    limit: Limit = 20,
     output: Output = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
 ) -> int:
     """List dead letters, in groups and the newest one by one.
 
@@ -336,7 +355,7 @@ def deadletter_ls(
 
 
 @deadletter.command(name="show")
-def deadletter_show(letter: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def deadletter_show(letter: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """Show one dead letter with the text of its message, cut where it gets long.
 
     Args:
@@ -357,7 +376,7 @@ def deadletter_replay(
     to: str | None = None,
     yes: Yes = False,
     output: Output = "table",
-    timeout: float = 5.0,
+    timeout: Seconds = 5.0,
 ) -> int:
     """Send the messages of dead letters again. The answer to an ask that has ended goes nowhere.
 
@@ -407,8 +426,8 @@ def explain(error: str) -> int:
 EXITS = {
     InvalidArgument.code: USAGE,
     NoSuchActor.code: NOT_FOUND,
+    NoSuchDeadLetter.code: NOT_FOUND,
     AskTimeout.code: TIMED_OUT,
-    ActorGone.code: NOT_FOUND,
     NotAuthorised.code: REFUSED,
     BadKey.code: NOT_FOUND,
 }

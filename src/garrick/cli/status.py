@@ -134,7 +134,7 @@ def _sums(answer: Mapping[str, Any]) -> str:
 
 
 def _noteworthy(actor: Mapping[str, Any]) -> tuple[int, bool, bool]:
-    return -actor["mailbox"], not actor.get("waits_for"), not actor.get("busy")
+    return -actor["mailbox"], not (actor.get("waits_for") or actor.get("pending")), not actor.get("busy")
 
 
 def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[Sequence[Any]]]]:
@@ -174,7 +174,7 @@ def tables_of(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[
                     a["name"],
                     "waiting" if a.get("waits_for") else "busy" if a.get("busy") else a["state"],
                     a["mailbox"],
-                    a.get("waits_for") and relative(a["waits_for"], a["address"]),
+                    "a place" if a.get("pending") else a.get("waits_for") and relative(a["waits_for"], a["address"]),
                 )
                 for a in actors
             ],

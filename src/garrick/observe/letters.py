@@ -1,6 +1,6 @@
-"""What to do about dead letters: a hint per reason, and letters in groups.
+"""What to do about dead letters and asks that nobody can answer: cause and remedy per reason; and letters in groups.
 
-Owns the words. Pure: rows in, rows out.
+Owns the words, for the log, errors and the command line. Pure: rows in, rows out.
 """
 
 from __future__ import annotations
@@ -8,31 +8,68 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-HINTS = {
-    "stopped": "the target had ended; `garrick actor why` says when. Watch actors whose address you keep, and forget it when they end",
-    "failed": "the target had failed for good; `garrick actor show` has the traceback. See its supervision",
-    "refused": "the target could never start: its requirements, its name, or its constructor; `garrick actor why` says which",
-    "unhandled": "no handler of the target takes this type: add an @on handler, or override receive",
-    "late reply": "the ask had ended before its answer came: give timeout= what the work needs, and answer once",
-    "unknown": "the target was never heard of: is the address of an earlier start?",
-    "worker lost": "the process of the target died; Restart(on_loss=True) makes an actor again elsewhere",
-    "system lost": "the system of the target is gone from the convention",
-    "system unknown": "no system of that name is known here: has it left, or is the address of an earlier start?",
-    "capability lost": "the system of the target lost a capability that it requires",
-    "system left": "the system of the target ended; the target was made again elsewhere",
-    "moved": "the target is elsewhere now: its parent was told the new address",
-    "unpicklable": "the target waited for a place and was made elsewhere: the message can't travel there",
-    "parent lost": "the target ended with its parent",
-    "mailbox full": "the target's mailbox is bounded and was full: it is too slow, or its senders don't wait",
-    "way full": "more waited for another system than is kept: is the way to it slow, or interrupted?",
-    "undecodable": "the body could not be read there: is its class importable in that process?",
+_WATCH = "watch actors whose address you keep, and forget it when they end"
+REASONS = {
+    "stopped": ("the target had ended; `garrick actor why` says when", _WATCH),
+    "failed": (
+        "the target had failed for good; the log and `garrick actor show` have the traceback",
+        "see its supervision; " + _WATCH,
+    ),
+    "refused": (
+        "the target could never start",
+        "its parent is told why by ChildExited: its requirements, its name, or its constructor",
+    ),
+    "unhandled": (
+        "no handler of the target takes this type",
+        "write an @on handler for it, or override receive",
+    ),
+    "late reply": ("the ask had ended before its answer came", "give timeout= what the work needs, and answer once"),
+    "unknown": ("nobody has heard of the target", "use addresses of this start of the system only"),
+    "worker lost": ("the process of the target died", "give it Restart(on_loss=True), or watch it and spawn it again"),
+    "system lost": ("the system of the target is gone from the convention", "watch it, and spawn it again elsewhere"),
+    "system unknown": (
+        "no system of that name is known here",
+        "look the actor up again: has its system left, or is the address of an earlier start?",
+    ),
+    "system stopped": ("the system has ended", "keep it open for as long as it is used"),
+    "capability lost": (
+        "the system of the target lost a capability that it requires",
+        "spawn it again where its requirements hold, or give it Restart(relocate=True)",
+    ),
+    "name lost": (
+        "the target held a name of the convention, and its system was cut off from it",
+        "look the name up again: somebody else may have it now",
+    ),
+    "system left": (
+        "the system of the target ended",
+        "it is made again elsewhere; its parent is told where by ChildMoved",
+    ),
+    "moved": ("the target is elsewhere now", "send to the address that its parent was told by ChildMoved"),
+    "unpicklable": (
+        "the target waited for a place and was made elsewhere, and the message can't travel there",
+        "send only what can be pickled",
+    ),
+    "parent lost": ("the target ended with its parent", "watch the parent, or spawn the target from the program"),
+    "mailbox full": (
+        "the target's mailbox is bounded and was full",
+        "it is too slow, or its senders don't wait: let them ask now and then",
+    ),
+    "way full": (
+        "more waited for another system than is kept",
+        "look at the way to it: is it slow, or interrupted?",
+    ),
+    "undecodable": (
+        "the body could not be unpickled in that process",
+        "make its class importable there; see GAR-1102",
+    ),
 }
-"""Reason -> what usually helps."""
+"""Reason -> cause, and what to do."""
 
 
 def hint(reason: str) -> str | None:
-    """What usually helps against this reason."""
-    return HINTS.get(reason)
+    """Cause and remedy of what became a dead letter, or of an ask that failed, for this reason; None: it explains itself."""
+    known = REASONS.get(reason)
+    return f"{known[0]}: {known[1]}" if known is not None else None
 
 
 def groups(letters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

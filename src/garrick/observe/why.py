@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Facts = Mapping[str, Any]
+LIVING = ("pending", "starting", "running", "busy", "waiting", "restarting", "suspended", "stopping")
+"""States of living actors; pending: it waits for a place."""
 
 
 def explain(facts: Facts, chain: Sequence[Facts] = ()) -> str:
@@ -95,6 +97,7 @@ def _life(facts: Facts) -> list[str]:
     if facts.get("again"):
         return [f"{who} was lost with its process and is to be made again in process {facts['process']}."]
     words = {
+        "pending": "has not started: it waits for a place",
         "starting": "has not started yet: its constructor or started() has not ended",
         "running": "is alive and idle" if not facts.get("mailbox") else "is alive",
         "busy": "is alive; a handler of it is running",
@@ -104,6 +107,8 @@ def _life(facts: Facts) -> list[str]:
         "suspended": "has failed and waits for the decision of its parent or its group",
     }
     sentence = f"{who} {words.get(state, f'is {state}')}"
+    if state == "pending" and facts.get("pending"):
+        sentence += f": {facts['pending']}"
     if state == "starting" and not facts.get("doing") and facts.get("name"):
         sentence = f"{who} has not started yet: it waits until its name is granted, or for its turn"
     if state == "stopping" and facts.get("children", {}).get("count"):

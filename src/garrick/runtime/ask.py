@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
 from garrick.errors import ActorGone, AskCancelled, AskTimeout
+from garrick.observe.letters import hint
 from garrick.runtime import cancelling, deadlock, whereabouts
 from garrick.runtime.once import finisher
 
@@ -204,4 +205,5 @@ class Slot:
         text = f"{self.target} can't answer: {reason}"
         if outcome_unknown:
             text += "; whether it handled the message is not known"
-        return self.complete(None, ActorGone(text, reason=reason, outcome_unknown=outcome_unknown))
+        error = ActorGone(text, reason=reason, outcome_unknown=outcome_unknown, hint=hint(reason))
+        return self.complete(None, error)

@@ -33,6 +33,8 @@ CANDIDATES = 20
 RELATIVES = 50
 TIMERS = 20
 FAILURES = 5
+PENDING = "pending"
+"""The state of an actor that waits for a place."""
 RECENT = 3600.0
 """Seconds for which actors that failed are listed."""
 
@@ -231,9 +233,9 @@ def _backwards(text: str) -> tuple[int, ...]:
 
 
 def state(cell: Cell) -> str:
-    """``starting``, ``running``, ``busy`` (a handler lasts), ``waiting`` (for an answer), ``restarting``, ``stopping``."""
+    """One of `garrick.observe.why.LIVING`."""
     if cell.state != RUNNING:
-        return STATES[cell.state]
+        return STATES[cell.state] if cell not in cell.runtime.relocations.waiting else PENDING
     if cell.waits:
         return "waiting"
     return "busy" if cell.handling or _under_way(cell) else "running"
@@ -281,6 +283,7 @@ def row(cell: Cell, waiting: Mapping[int, int]) -> dict[str, Any]:
         "process": cell.runtime.number,
         "mailbox": mailbox(cell, waiting),
         "waits_for": str(waits[-1].target) if waits else None,
+        "pending": cell.runtime.relocations.why(cell),
         "parent": str(cell.parent),
     }
 

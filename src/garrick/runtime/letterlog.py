@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from garrick.observe.letters import REASONS
 from garrick.observe.logs import about
 
 if TYPE_CHECKING:
@@ -22,30 +23,6 @@ EVERY: Final = 60.0
 """Seconds between two lines about the same kind."""
 KINDS: Final = 1000
 """Kinds that are remembered; with more, the oldest are forgotten and may be told early."""
-_ENDED: Final = ("it had ended when the message came", "watch it, to hear of its end")
-ADVICE: Final = {
-    "stopped": _ENDED,
-    "failed": ("it had ended after a failure", "the log tells of the failure; watch it, to hear of its end"),
-    "refused": ("it could not be started", "its parent is told why by ChildExited"),
-    "capability lost": ("its system lost what it requires", "spawn it again where its requirements hold"),
-    "moved": ("it is elsewhere now", "send to the address that its parent was told by ChildMoved"),
-    "system left": ("its system has ended", "it is made again elsewhere; its parent is told where by ChildMoved"),
-    "unpicklable": (
-        "it waited for an actor that was made elsewhere, and can't travel",
-        "send only what can be pickled",
-    ),
-    "unhandled": ("its class has no handler for this type", "write an @on handler for it"),
-    "worker lost": ("its process was lost", "give it Restart(on_loss=True), or watch it and spawn it again"),
-    "system lost": ("its host was lost", "watch it, and spawn it again elsewhere"),
-    "system unknown": (
-        "no system of that name is known here",
-        "look the actor up again; its system may have been restarted",
-    ),
-    "unknown": ("nobody has heard of this actor", "use addresses of this run of the system only"),
-    "late reply": ("the asker no longer waits", "give the ask more time, or answer sooner"),
-    "undecodable": ("it can't be unpickled there", "install its class there; see GAR-1102"),
-}
-"""Reason -> cause, and what to do."""
 
 
 class LetterLog:
@@ -87,7 +64,7 @@ class LetterLog:
         self._kinds[kind] = [now, 0]
         if not log.isEnabledFor(logging.WARNING):
             return
-        cause, advice = ADVICE.get(letter.reason, ("see the reason", "garrick explain GAR-1301"))
+        cause, advice = REASONS.get(letter.reason, ("see the reason", "garrick explain GAR-1301"))
         log.warning(
             "dead letter (%s): %s to %s%s from %s: %s; hint: %s (garrick explain GAR-1301)%s",
             letter.reason,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress
-from garrick.errors import GarrickError, InvalidArgument, NoSuchActor
+from garrick.errors import GarrickError, InvalidArgument, NoSuchActor, NoSuchDeadLetter
 from garrick.observe.management import is_plain
 from garrick.observe.references import read_address
 from garrick.runtime import supervise
@@ -98,7 +98,8 @@ def _restart(runtime: Runtime, params: Params, answer: Answer) -> bool:
         cell = _living(runtime, params)
         if cell.state not in (RUNNING, RESTARTING, SUSPENDED):
             raise InvalidArgument(
-                f"{params['address']} can't be restarted: it is {STATES[cell.state]}",
+                f"{params['address']} can't be restarted: it "
+                + ("waits for a place" if cell in runtime.relocations.waiting else f"is {STATES[cell.state]}"),
                 hint=f"garrick actor why {params['address']}",
             )
     except GarrickError as error:
@@ -164,10 +165,7 @@ def _replay(runtime: Runtime, params: Params) -> Any:
 def _kept(runtime: Runtime, params: Params) -> Any:
     kept = runtime.history.find_letter(int(params["number"]))
     if kept is None:
-        raise InvalidArgument(
-            f"there is no dead letter {params['letter']} (any more)",
-            hint="garrick deadletter ls shows those that are kept: the newest hundred of each process",
-        )
+        raise NoSuchDeadLetter(f"there is no dead letter {params['letter']} (any more)")
     return kept
 
 

@@ -14,6 +14,7 @@ from garrick.actor import Actor
 from garrick.address import Address
 from garrick.errors import ActorGone, GarrickError, HandlerFailed
 from garrick.messages import Poisoned
+from garrick.observe.letters import hint
 from garrick.runtime.signals import Signal, Spec, Told
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def describe(error: BaseException) -> str:
 
 def gone(target: Address[Any], reason: str, *, outcome_unknown: bool = False) -> ActorGone:
     """What an asker hears when nobody can answer."""
-    return ActorGone(f"{target} can't answer: {reason}", reason=reason, outcome_unknown=outcome_unknown)
+    return ActorGone(
+        f"{target} can't answer: {reason}", reason=reason, outcome_unknown=outcome_unknown, hint=hint(reason)
+    )
 
 
 def handler_failed(text: str, error: BaseException) -> HandlerFailed:

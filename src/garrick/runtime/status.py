@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import ReplyAddress
 from garrick.runtime.cell import STATES, Cell
-from garrick.runtime.inspection import Answer, Steps, chunks, class_text, mailbox, type_text, waiting_in_lane
+from garrick.runtime.inspection import PENDING, Answer, Steps, chunks, class_text, mailbox, type_text, waiting_in_lane
 
 if TYPE_CHECKING:
     from garrick.runtime.runtime import Runtime
@@ -65,13 +65,15 @@ def status(runtime: Runtime, answer: Answer) -> Steps:
 
 def _actor(cell: Cell, waiting: int) -> dict[str, Any]:
     waits = tuple(cell.waits)
+    pending = cell.runtime.relocations.why(cell)
     return {
         "address": str(cell.address),
         "class": class_text(cell.spec.actor_class),
         "name": cell.spec.name,
-        "state": STATES[cell.state],
+        "state": STATES[cell.state] if pending is None else PENDING,
         "mailbox": waiting,
-        "busy": cell.busy,
+        "busy": cell.busy and pending is None,
         "waits_for": str(waits[-1].target) if waits else None,
+        "pending": pending,
         "parent": str(cell.parent),
     }

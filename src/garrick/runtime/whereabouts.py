@@ -140,7 +140,7 @@ def of(cell: Cell, question: ReplyAddress, *, brief: bool = False) -> str:
     ahead = _ahead(runtime, cell, question)
     place = "" if ahead is None else f"the question waits behind {ahead} other message{'' if ahead == 1 else 's'}, and "
     if cell.state == STARTING:
-        return f"{place}the actor is still starting{since}: its constructor or started() has not ended"
+        return f"{place}{_starting(cell, since, brief=brief)}"
     if cell.state == RESTARTING:
         return f"{place}the actor failed and is restarting{since}"
     if cell.state == SUSPENDED:
@@ -166,6 +166,17 @@ def of(cell: Cell, question: ReplyAddress, *, brief: bool = False) -> str:
         other = f" a {what['message']}" if what is not None and what.get("message") else " another message"
         return f"{place}the actor has been handling{other}{since}{waiting}"
     return f"{place}the actor has not come to it"
+
+
+def _starting(cell: Cell, since: str, *, brief: bool) -> str:
+    """What an actor waits for that has not started."""
+    reason = cell.runtime.relocations.why(cell)
+    if reason is not None:
+        return f"the actor waits for a place{since}: {reason or 'none has been looked for yet'}"
+    names = cell.spec.name or cell.spec.global_name
+    if names and not brief and doing(cell) is None:
+        return f"the actor is still starting{since}: it waits until its name {names!r} is granted, or for its turn"
+    return f"the actor is still starting{since}: its constructor or started() has not ended"
 
 
 def _ahead(runtime: Runtime, cell: Cell, question: ReplyAddress) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from garrick.cli.deadletter import list_notes, list_text, show_text
-from garrick.observe.letters import HINTS, groups
+from garrick.observe.letters import groups, hint
 
 
 def letter(number: str, ago: float, **more: Any) -> dict[str, Any]:
@@ -85,5 +85,5 @@ target    s@1/2/1.5 (shop.Bill)
 sender    s@1/2/1.9
 replayed  2 times
 message   int: 17
-hint      {HINTS["unhandled"]}"""
+hint      {hint("unhandled")}"""
     )

@@ -23,6 +23,7 @@ from garrick.node.admin.processes import Processes, State
 from garrick.node.admin.pulse import Pulse
 from garrick.node.admin.sources import Sources
 from garrick.node.admin.surveys import Surveys
+from garrick.observe.letters import hint
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
 from garrick.runtime.systems import Systems
@@ -151,7 +152,7 @@ class Core:
             for subscriber in self.letters.subscribers:
                 self.send(subscriber, DeadLetter(text or None, target, sender, reason), kind=MESSAGE)
         if isinstance(sender, ReplyAddress):
-            error = ActorGone(f"{target} can't be reached: {reason}", reason=reason)
+            error = ActorGone(f"{target} can't be reached: {reason}", reason=reason, hint=hint(reason))
             self.send(sender, error, kind=FAILURE)
 
     # --- the view ----------------------------------------------------------------------------------------------------

@@ -12,17 +12,19 @@ from difflib import get_close_matches
 from typing import Any
 
 from garrick.address import Address, control
-from garrick.errors import AskTimeout, GarrickError, InvalidArgument, ManagementError, NoSuchActor
+from garrick.errors import AskTimeout, GarrickError, InvalidArgument, ManagementError, NoSuchActor, NoSuchDeadLetter
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import Answer
 from garrick.node.admin.processes import State
 from garrick.observe.references import EXACT, fit, natural, read_address
+from garrick.observe.why import LIVING
 from garrick.runtime import signals
 
 WAIT = 2.0
 """Seconds that processes get to answer a question."""
 LONGEST_WAIT = 3600.0
 LONGEST_LIST = 10_000
+_STATES = (*LIVING, "ended", "failed")
 _NO_HINT = "garrick actor why says more about an actor, garrick status about processes"
 RECENT = 3600.0
 """Seconds for which lost actors are listed; as in `garrick.runtime.inspection`."""
@@ -120,6 +122,9 @@ def close(core: Core, query: Query, answers: Mapping[int, Any], now: float) -> N
 def _check(params: Params) -> None:
     if params.get("sort", "mailbox") not in _ORDER:
         raise InvalidArgument(f"can't sort by {params['sort']!r}", hint=f"sort by {', '.join(_ORDER)}")
+    state = params.get("state")
+    if state is not None and state not in _STATES:
+        raise InvalidArgument(f"there is no state {state!r} of an actor", hint=f"there are {', '.join(_STATES)}")
     limit = params.get("limit", 1)
     if not isinstance(limit, int) or not 1 <= limit <= LONGEST_LIST:
         raise InvalidArgument(f"{limit!r} is no limit of a list", hint=f"give 1 to {LONGEST_LIST}")
@@ -130,12 +135,12 @@ def _letter(core: Core, text: Any) -> tuple[int, int]:
     if not process.isdecimal() or not number.isdecimal():
         raise InvalidArgument(f"{text!r} is no dead letter", hint="garrick deadletter ls shows them: 3.17, for example")
     if process == "0":
-        raise InvalidArgument(
+        raise NoSuchDeadLetter(
             f"letter {text} died in the admin, which never sees what a message says",
             hint="it can't be shown or replayed",
         )
     if not core.processes.alive(int(process)):
-        raise InvalidArgument(
+        raise NoSuchDeadLetter(
             f"letter {text} went with its process {process}: {core.processes.table[int(process)].detail}"
             if int(process) in core.processes.table
             else f"letter {text} is of a process {process} that this system has never had",

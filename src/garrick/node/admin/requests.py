@@ -19,6 +19,7 @@ from garrick.node.admin.core import Core
 from garrick.node.admin.effects import StartProcess
 from garrick.node.admin.ending import shut_down
 from garrick.node.admin.processes import State
+from garrick.observe.letters import hint
 from garrick.runtime import signals
 from garrick.wire.envelope import FAILURE, REPLY
 
@@ -209,7 +210,7 @@ def bounce(core: Core, message: Any, target: Address[Any], reason: str) -> None:
     """A signal that reached nobody: told to those who wait for what it should have done."""
     if isinstance(message, signals.Spawn):
         if message.notify is not None:
-            error = ActorGone(f"{target} can't be created: {reason}", reason=reason)
+            error = ActorGone(f"{target} can't be created: {reason}", reason=reason, hint=hint(reason))
             core.send(message.notify, error, kind=FAILURE, sender=target)
         exited = ChildExited(target, reason, name=message.spec.name)
         core.send(message.parent, signals.Told(exited), sender=target)
