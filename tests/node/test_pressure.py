@@ -13,7 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from garrick import ActorSystem, Address, BackPressure
+from garrick import ActorSystem, Address, BackPressure, Poisoned
+from garrick.errors import UndecodableMessage
 from tests.node.actors import Counter, Do, Flooder, Victim
 from tests.node.conftest import processes_of, wait_until
 from tests.node.pressure_actors import Changer, Crowd, Echo, Eraser, Last, Pid
@@ -134,6 +135,27 @@ def test_a_hundred_megabytes_pass_with_one_copy_more_at_each_end(kind: str) -> N
         assert len(answer) == len(message)
         assert answer == message
         assert rss(worker) - before < 50 * MB  # a third one has nothing to do with it
+
+
+@pytest.mark.parametrize("isolation", ["shared", "process"])
+def test_what_there_is_no_memory_for_fails_and_nothing_else(isolation: str) -> None:
+    """A process at its limit: who sent what does not fit is told, and what was sent around it is handled."""
+    with ActorSystem(name="a", workers=1) as system, system.inbox() as inbox:
+        victim = system.spawn(Victim, isolation=isolation)
+        system.ask(victim, Do("limit_memory", 30 * MB))
+        reply = system._runtime.ask(victim, bytes(100 * MB), 30)
+        for number in range(100):
+            inbox.send(victim, number)
+        with pytest.raises(UndecodableMessage, match=r"no memory for a message of 104857\d{3} bytes") as caught:
+            reply.result()
+        assert "give it more, or send less at once" in str(caught.value.hint)
+        assert [inbox.receive(10) for _ in range(100)] == list(range(100))
+        inbox.send(victim, [bytes(100 * MB)])
+        notice = inbox.receive(10)
+        assert isinstance(notice, Poisoned)
+        assert isinstance(notice.error, UndecodableMessage)
+        assert system.status()["dead_letters"]["by_reason"] == {"undecodable": 2}
+        assert system.ask(victim, "still there") == "still there"
 
 
 # --- for a long time ----------------------------------------------------------------------------------------------------------

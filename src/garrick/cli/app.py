@@ -9,12 +9,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from garrick.cli import FAILED, NOT_FOUND, OK, REFUSED, TIMED_OUT, USAGE
-from garrick.cli.source_app import Name, Output, OutputFile, key, source
+from garrick.cli.parameters import Limit, Name, Output, OutputFile, Seconds, Sort, State, Type, Yes
+from garrick.cli.source_app import key, source
 from garrick.errors import (
     AskTimeout,
     BadKey,
@@ -32,30 +33,11 @@ app = App(
 )
 
 
-LONGEST = 3600.0
-"""Seconds; longer than that no system waits for its processes."""
-
-
-def _seconds(_type: object, value: float) -> None:
-    if not 0 < value <= LONGEST:
-        raise ValueError(f"{value:g} is no time: give more than 0 and at most {LONGEST:g} seconds")
-
-
-def _limit(_type: object, value: int) -> None:
-    if not 1 <= value <= 10_000:
-        raise ValueError(f"{value} is no limit of a list: give 1 to 10000")
-
-
-Seconds = Annotated[float, Parameter(validator=_seconds)]
-Limit = Annotated[int, Parameter(validator=_limit)]
-State = Literal["pending", "starting", "running", "busy", "waiting", "restarting", "suspended", "stopping"]
-
-
 @app.command
 def status(
     name: str | None = None,
     *,
-    output: Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])] = "table",
+    output: Output = "table",
     timeout: Seconds = 5.0,
     watch: Annotated[bool, Parameter(negative="")] = False,
     interval: Seconds = 2.0,
@@ -75,8 +57,6 @@ def status(
 
     return work.watch(name, output, timeout, max(interval, 0.1)) if watch else work.show(name, output, timeout)
 
-
-Sort = Literal["mailbox", "address", "class", "name", "state"]
 
 node = App(name="node", help="Look at the systems of a convention, as one of them sees them, and drain one.")
 app.command(node)
@@ -227,10 +207,6 @@ def actor_why(address: str, *, system: Name = None, output: Output = "table", ti
     from garrick.cli.actor import why
 
     return why(address, system, output=output, timeout=timeout)
-
-
-Type = Annotated[str | None, Parameter(name="--type")]
-Yes = Annotated[bool, Parameter(name="--yes", negative="")]
 
 
 @actor.command(name="stop")

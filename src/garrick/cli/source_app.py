@@ -12,9 +12,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-OutputFile = Annotated[Path, Parameter(name=["-o", "--output"])]
-Name = Annotated[str | None, Parameter(name=["-s", "--system"])]
-Output = Annotated[Literal["table", "json"], Parameter(name=["-o", "--output"])]
+from garrick.cli.parameters import Name, Output, OutputFile, Seconds
 
 source = App(
     name="source", help="Make, sign and look at bundles, and deal with the versions that running systems have."
@@ -101,7 +99,7 @@ def source_diff(old: Path, new: Path, *, output: Output = "table") -> int:
 
 
 @source.command(name="ls")
-def source_ls(*, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def source_ls(*, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """List the versions of sources that a system has, their states, and what is in use of each.
 
     Args:
@@ -115,7 +113,7 @@ def source_ls(*, system: Name = None, output: Output = "table", timeout: float =
 
 
 @source.command(name="why")
-def source_why(version: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
+def source_why(version: str, *, system: Name = None, output: Output = "table", timeout: Seconds = 5.0) -> int:
     """Show what is in use of a version, which actors those are, and what has happened to it.
 
     Args:
@@ -212,7 +210,7 @@ def source_unload(
     force: Annotated[bool, Parameter(negative="")] = False,
     system: Name = None,
     output: Output = "table",
-    timeout: float = 30.0,
+    timeout: Seconds = 30.0,
 ) -> int:
     """Take a version out of all processes of a system. Refused while anything of it is in use; what outlives it is told.
 

@@ -146,7 +146,7 @@ class Inbound:
         try:
             message = _message(raw, body)
         except UndecodableMessage as error:
-            self._undecodable(kind, target, sender, contents(raw, body)[0], error)
+            self._undecodable(kind, target, sender, raw, body, error)
             return
         if kind != MESSAGE and target.serial == 0:
             if type(message) is Returned:
@@ -193,6 +193,7 @@ class Inbound:
         kind: int,
         target: Address[Any],
         sender: Address[Any] | None,
+        raw: Raw,
         body: Raw,
         error: UndecodableMessage,
     ) -> None:
@@ -201,7 +202,7 @@ class Inbound:
         if kind in {REPLY, FAILURE}:
             runtime.deliver(target, FAILURE, cause, sender)
         elif kind == SIGNAL:
-            self._undecodable_signal(target, sender, body, cause)
+            self._undecodable_signal(target, sender, raw, body, cause)
         else:
             log.warning("a message to %s can't be decoded: %s", target, cause)
             runtime.dead_letter(target, None, sender, "undecodable")
@@ -211,10 +212,10 @@ class Inbound:
                 runtime.route(sender, Told(Poisoned(None, cause, target)), target, SIGNAL)
 
     def _undecodable_signal(
-        self, target: Address[Any], sender: Address[Any] | None, body: Raw, cause: GarrickError
+        self, target: Address[Any], sender: Address[Any] | None, raw: Raw, body: Raw, cause: GarrickError
     ) -> None:
         try:
-            signal = salvage(body)
+            signal = salvage(contents(raw, body)[0])
         except UndecodableMessage as error:
             log.error("a signal from %s to %s can't be decoded: %s (%s)", sender, target, cause, error)
             return

@@ -25,7 +25,14 @@ def allocate(size: int) -> bytearray:
     if size < HUGE_FROM:
         return bytearray(size)
     make = _maker()
-    return bytearray(size) if make is None else make(size)
+    if make is None:
+        return bytearray(size)
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        # CPython complains on the standard error output when the call below finds none.
+        raise MemoryError(f"{size} bytes") from error
+    return make(size)
 
 
 @lru_cache(maxsize=1)

@@ -60,7 +60,7 @@ REASONS = {
     ),
     "undecodable": (
         "the body could not be unpickled in that process",
-        "make its class importable there; see GAR-1102",
+        "make its class importable there, and see the log: it may have had no memory left; see GAR-1102",
     ),
 }
 """Reason -> cause, and what to do."""

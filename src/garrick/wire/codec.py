@@ -34,6 +34,8 @@ _MAX_WIDTH: Final = 10_000
 _TEXT: Final = 60
 _RECURSIVE: Final = "it is nested more deeply than pickle can follow"
 
+NO_MEMORY: Final = "that process has no memory left for it: give it more, or send less at once"
+
 _dumps: Final = pickle.dumps
 _loads: Final = pickle.loads
 
@@ -95,7 +97,9 @@ def loads(body: bytes | memoryview, main: str | None = None, buffers: Sequence[b
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a SystemExit of somebody's __setstate__ must not end the worker
-        raise UndecodableMessage(f"a message can't be unpickled here: {type(error).__name__}: {error}") from error
+        hint = NO_MEMORY if isinstance(error, MemoryError) else None
+        text = f"a message can't be unpickled here: {type(error).__name__}: {error}"
+        raise UndecodableMessage(text, hint=hint) from error
 
 
 def mentions_main(body: bytes) -> bool:

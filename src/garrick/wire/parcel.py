@@ -7,6 +7,7 @@ Owns the layout and putting the pieces together again. Must not know sockets or 
   refuses or answers envelopes works with it; its parts never become part of those bytes.
 * The parts belong to the message alone: the sender's were copied or can't change, the reader's are new.
 * Parcels stay inside of one system. What leaves it is one piece.
+* A reader that has no memory for the parts reads over them: the parcel arrives without, and can't be decoded; what follows can.
 
 Layout: the head, with the highest bit of its length set; then the parts one behind the other. The table has a u64 for each: its size,
 with the highest bit set if it is read-only. The first part is the pickle, the others are its buffers in pickle's order.
@@ -20,11 +21,14 @@ from pickle import PickleBuffer
 from typing import Any, Final, Self, TypeAlias
 
 from garrick.address import Address
-from garrick.errors import WireError
+from garrick.errors import UndecodableMessage, WireError
+from garrick.wire.codec import NO_MEMORY
 from garrick.wire.envelope import BUFFERS, HEADER_SIZE, MAX_LENGTH, Raw, encode, peek, split
 
 LARGE: Final = 256 * 1024
 """Bytes from which a body or a buffer is a part. Below, the copies cost less than the extra calls."""
+MOST: Final = 1 << 40
+"""Bytes of a parcel; a larger one is damage."""
 APART: Final = 0x8000_0000
 """Set in the length of a head."""
 
@@ -34,12 +38,15 @@ Allocate: TypeAlias = Callable[[int], bytearray]
 _READ_ONLY: Final = 1 << 63
 _LENGTH: Final = struct.Struct("<I")
 _FLAGS_AT: Final = 5
+_SCRATCH: Final = bytearray(16 * 1024)
+"""Where parts are read to that nobody will look at; small, and there in time."""
 
 
 class Parcel(bytes):
     """The head of a large envelope; see the module."""
 
     parts: tuple[Part, ...]
+    """None: there was no memory for them where it was read."""
 
     @classmethod
     def make(cls, head: bytes, parts: Sequence[Part]) -> Self:
@@ -97,8 +104,15 @@ def pack(
 
 
 def contents(raw: Raw, body: Raw) -> tuple[Raw, tuple[Part, ...]]:
-    """The pickle of a decoded envelope, whose body is ``body``, and the buffers that belong to it."""
+    """The pickle of a decoded envelope, whose body is ``body``, and the buffers that belong to it.
+
+    Raises:
+        UndecodableMessage: there was no memory for them where it was read.
+    """
     if isinstance(raw, Parcel):
+        if not raw.parts:
+            size = sum(size & ~_READ_ONLY for (size,) in struct.iter_unpack("<Q", body))
+            raise UndecodableMessage(f"there was no memory for a message of {size} bytes here", hint=NO_MEMORY)
         pickled = raw.parts[0]
         return pickled if isinstance(pickled, bytes) else memoryview(pickled), raw.parts[1:]
     return body, ()
@@ -112,10 +126,10 @@ class Assembly:
         allocate: makes the memory of the parts; need not clear it.
 
     Raises:
-        WireError: this is no head of a parcel, or there is no memory for it.
+        WireError: this is no head of a parcel.
     """
 
-    __slots__ = ("_at", "_head", "_parts", "_present", "_table")
+    __slots__ = ("_at", "_head", "_over", "_parts", "_present", "_table")
 
     def __init__(self, head: bytes, allocate: Allocate) -> None:
         self._head = _LENGTH.pack(len(head)) + head[_LENGTH.size :]
@@ -123,11 +137,17 @@ class Assembly:
         if not known.flags & BUFFERS or (len(head) - known.body_at) % 8 or len(head) == known.body_at:
             raise WireError("the head of a large message is damaged")
         self._table = [size for (size,) in struct.iter_unpack("<Q", head[known.body_at :])]
+        total = sum(size & ~_READ_ONLY for size in self._table)
+        if total > MOST:
+            raise WireError(f"the head of a large message is damaged: it has {total} bytes")
+        self._parts: list[bytearray] = []
+        self._over = 0
+        """Bytes that are read over, since there is no memory for them."""
         try:
-            self._parts = [allocate(size & ~_READ_ONLY) for size in self._table]
-        except (MemoryError, OverflowError) as error:
-            sizes = sum(size & ~_READ_ONLY for size in self._table)
-            raise WireError(f"there is no memory for a message of {sizes} bytes") from error
+            self._parts += [allocate(size & ~_READ_ONLY) for size in self._table]
+        except MemoryError:
+            self._parts.clear()
+            self._over = total
         self._present = -1
         self._at = 0
         self._next()
@@ -141,14 +161,19 @@ class Assembly:
     @property
     def done(self) -> bool:
         """Whether everything has arrived."""
-        return self._present == len(self._parts)
+        return self._present == len(self._parts) and not self._over
 
     def room(self) -> memoryview:
         """Where the next bytes belong; may be longer than what comes next."""
+        if self._over:
+            return memoryview(_SCRATCH)[: self._over]
         return memoryview(self._parts[self._present])[self._at :]
 
     def advance(self, count: int) -> None:
         """So many bytes have been put into `room`."""
+        if self._over:
+            self._over -= count
+            return
         self._at += count
         if self._at == len(self._parts[self._present]):
             self._next()
@@ -166,9 +191,11 @@ class Assembly:
 
     def parcel(self) -> Parcel:
         """The whole; once, when it is `done`."""
-        parts: list[Part] = [
-            bytes(part) if size & _READ_ONLY else part for size, part in zip(self._table, self._parts, strict=True)
-        ]
+        parts: list[Part] = []
+        try:
+            parts += [bytes(part) if size & _READ_ONLY else part for size, part in zip(self._table, self._parts)]  # noqa: B905 - none were read over
+        except MemoryError:
+            parts.clear()
         return Parcel.make(self._head, parts)
 
 

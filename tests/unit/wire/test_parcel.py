@@ -10,6 +10,7 @@ from pickle import PickleBuffer
 import pytest
 
 from garrick import Address
+from garrick.errors import UndecodableMessage
 from garrick.wire import parcel as wire
 from garrick.wire.codec import loads
 from garrick.wire.envelope import BUFFERS, MESSAGE, Raw, decode, encode, peek
@@ -84,6 +85,43 @@ def test_damage_is_told_behind_what_was_good(damage: bytes) -> None:
     assert decoder.feed(stream(good) + damage + b"x" * 40) == [good]
     assert decoder.failure is not None
     assert decoder.feed(stream(good)) == []
+
+
+@pytest.mark.parametrize("step", [5000, 100_000])
+def test_what_there_is_no_memory_for_is_read_over(step: int) -> None:
+    def allocate(size: int) -> bytearray:
+        if size == 70_000:
+            raise MemoryError
+        return bytearray(size)
+
+    raws = [packed(b"first"), packed(b"body", bytearray(70_000), b"end"), packed(b"", b"fits"), packed(b"last")]
+    data = stream(*raws)
+    decoder = wire.ParcelDecoder(allocate)
+    got: list[Raw] = []
+    while data:
+        room = decoder.room()
+        if room is None:
+            got += decoder.feed(data[:step])
+            data = data[step:]
+        else:
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            got += decoder.advance(count)
+            data = data[count:]
+    assert [bytes(raw) for raw in got] == [bytes(raw) for raw in raws]
+    assert wire.contents(got[2], b"") == (b"", (b"fits",))
+    with pytest.raises(UndecodableMessage, match="no memory for a message of 70007 bytes"):
+        wire.contents(got[1], decode(got[1], SYSTEM)[3])
+
+
+def test_a_size_that_can_not_be_is_damage() -> None:
+    raw = packed(b"body", bytearray(10))
+    assert isinstance(raw, wire.Parcel)
+    head = bytearray(b"".join(raw.pieces())[: len(raw)])
+    head[-8:] = (1 << 62).to_bytes(8, "little")
+    decoder = wire.ParcelDecoder(bytearray)
+    decoder.feed(bytes(head))
+    assert "damaged" in str(decoder.failure)
 
 
 def test_pickles_of_parcels_are_read_from_any_memory() -> None:
