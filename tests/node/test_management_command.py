@@ -134,7 +134,9 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("garrick.cli.demo.entry_points", lambda group: [])
     assert main(["demo"]) == FAILED
-    assert "hint: pip install garrick-provision" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "GAR-5003" in told
+    assert "hint: pip install garrick-provision" in told
 
 
 def test_the_demo_gets_its_arguments_and_gives_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

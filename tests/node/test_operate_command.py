@@ -64,6 +64,7 @@ def test_an_ask_ends_with_its_answer_its_failure_or_its_time(system: ActorSystem
     garrick("actor", "ask", "account", "1", "--timeout", "0.2", code=TIMED_OUT)
     assert "GAR-1001 no answer" in garrick.err
     garrick("actor", "ask", "nobody", "1", code=NOT_FOUND)
+    assert "GAR-2006 No actor is known by 'nobody'" in garrick.err
     for seconds in ("0", "-1", "nan", "inf"):
         garrick("actor", "ask", "account", "1", "--timeout", seconds, code=USAGE)
     system.spawn(Picky, name="picky")

@@ -19,7 +19,7 @@ import pytest
 import garrick.errors
 from garrick.cli import NOT_FOUND, OK, main
 from garrick.cli.explain import all_pages, find, title
-from garrick.errors import ActorGone, GarrickError, HandlerFailed, ManagementError, UnpicklableMessage
+from garrick.errors import ActorGone, GarrickError, HandlerFailed, ManagementError, SourceError, UnpicklableMessage
 from garrick.observe.letters import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +84,19 @@ def test_codes_named_in_the_project_exist() -> None:
     ]:
         named |= set(re.findall(r"GAR-\d{4}\b", path.read_text()))
     assert named <= set(PAGES)
+
+
+def test_each_error_is_raised_by_a_test() -> None:
+    """Or its code is looked for in what a program, a command or the log says."""
+    tests = [
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "compat").rglob("test_*.py"),
+        *(ROOT / "apps").rglob("test_*.py"),
+    ]
+    text = "".join(path.read_text() for path in tests if path != Path(__file__))
+    codes = {cls.code: cls.__name__ for cls in CLASSES} | dict(garrick.errors.REPORTS) | dict(garrick.errors.REFUSALS)
+    silent = [code for code, name in codes.items() if code not in text and not re.search(rf"\b{name}\b", text)]
+    assert silent == [SourceError.code]  # the base of others
 
 
 def test_whoever_raises_says_what_to_do() -> None:

@@ -251,13 +251,13 @@ def test_a_failure_is_one_line_and_a_report_for_debugging(caplog: pytest.LogCapt
     error.add_note("hint: be positive")
     crash.tell(cell(), "Account failed", -3, None, error, Resume())
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("WARNING", "Account failed (bank@1/1/0.7); it goes on")
+        ("WARNING", "Account failed (bank@1/1/0.7); it goes on (garrick explain GAR-2202)")
     ]
     caplog.clear()
     caplog.set_level(logging.DEBUG, "garrick.actor")
     crash.tell(cell(), "Account failed", -3, None, error, Restart())
     line, report = caplog.records
-    assert line.getMessage().endswith("it restarts, unless its limit is reached")
+    assert line.getMessage().endswith("it restarts, unless its limit is reached (garrick explain GAR-2202)")
     assert line.exc_info is None
     text = TextFormatter().format(report)
     for part in ("message: -3", "sender: the program", "policy: Restart(", "children: none", "be positive"):

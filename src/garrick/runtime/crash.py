@@ -42,7 +42,7 @@ def tell(cell: Cell, text: str, message: Any, sender: Any, error: BaseException,
     """
     then = "it ends" if isinstance(error, SystemExit) else _THEN[type(policy)]
     if log.isEnabledFor(logging.WARNING):
-        log.warning("%s (%s); %s", text, cell.address, then, **about(log, cell, message))
+        log.warning("%s (%s); %s (garrick explain GAR-2202)", text, cell.address, then, **about(log, cell, message))
     if log.isEnabledFor(logging.DEBUG):
         log.debug("%s", report(cell, text, message, sender, policy), exc_info=error, **about(log, cell, message))
 

@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -25,6 +24,7 @@ from garrick.errors import BadKey, InvalidArgument
 from garrick.sources import keys
 from garrick.sources.keys import PublicKey
 from garrick.sources.manifest import version_key
+from garrick.sources.private import private_folder
 from garrick.sources.trust import Trust, TrustedKey
 
 
@@ -50,13 +50,7 @@ class Keyring:
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory or home()
         for each in (self.directory, self.directory / "keys"):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode is that of the last one only
-            found = each.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-                raise BadKey(
-                    f"{each} can't hold keys: it is a link, belongs to another user, or others may write there",
-                    hint=f"chmod 700 {each}, or set GARRICK_HOME to a private directory",
-                )
+            private_folder(each, "keys", "GARRICK_HOME", BadKey)
 
     # --- own keys -------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import contextlib
 import os
 import re
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from garrick.errors import SourceConflict, SourceDamaged, SourceMissing
 from garrick.sources.codecache import CodeCache
 from garrick.sources.container import Limits, read
 from garrick.sources.manifest import parse
+from garrick.sources.private import private_folder
 from garrick.sources.storage import Folder
 from garrick.sources.verify import Verified
 
@@ -47,14 +47,8 @@ class Store:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = directory or default_directory()
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self.directory.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-            raise SourceDamaged(
-                f"{self.directory} can't hold code: it is a link, belongs to another user, or others may write there",
-                hint=f"chmod 700 {self.directory}, or set GARRICK_SOURCES to a private directory",
-            )
+        path = directory or default_directory()
+        self.directory = private_folder(path, "code", "GARRICK_SOURCES", SourceDamaged)
         self.cache = CodeCache(self.directory / "code")
 
     def add(self, verified: Verified, data: bytes) -> None:
