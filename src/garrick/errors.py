@@ -488,9 +488,13 @@ class SourceMissing(SourceError, ModuleNotFoundError):
     code = "GAR-7201"
     usual_hint = "put the bundle into the store of this host, or name another store in GARRICK_SOURCES"
 
-    def __init__(self, message: str, *, name: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, name: str | None = None, hint: str | None = None, retired: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.name = name
+        self.retired = retired
+        """Whether it was taken out of this process on purpose."""
 
 
 class SourceConflict(SourceError):

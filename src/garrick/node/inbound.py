@@ -7,15 +7,16 @@ still written is delivered before its loss is; no work of another process is del
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 from pickle import loads as pickle_loads
 from typing import TYPE_CHECKING, Any, Final
 
 from garrick.actor import Actor
 from garrick.address import Address, ReplyAddress
-from garrick.errors import GarrickError, UndecodableMessage
+from garrick.errors import GarrickError, SourceMissing, UndecodableMessage
 from garrick.messages import Poisoned
+from garrick.node.awaiting import Awaiting
 from garrick.node.returned import Returned
 from garrick.node.salvage import salvage
 from garrick.runtime.process import relocate
@@ -63,6 +64,7 @@ class Inbound:
         self._early: list[tuple[list[Raw], int]] = []
         self._viewed = False
         self.on_view: Callable[[View], None] = _nothing
+        self.awaiting = Awaiting(runtime, self._slowly)
         links.undeliverable = self.undeliverable
 
     def receive_first(self, envelopes: list[Raw], number: int) -> None:
@@ -83,9 +85,13 @@ class Inbound:
         runtime = self.runtime
         if self.on_holder:
             runtime.idle = False  # who reads is who runs the lane: nobody has to be woken
+        if self.awaiting.active:
+            self._carefully(envelopes)
+            return
         cells, append = runtime.cells, runtime.append
         senders = self._senders
-        for raw in envelopes:
+        left = iter(envelopes)
+        for raw in left:
             _, kind, flags, _, serial, process, sender_serial = fields(raw)
             if flags == RUN:
                 cell = cells.get(serial)
@@ -94,6 +100,8 @@ class Inbound:
                     if sender is None or sender.process != process:
                         sender = self._sender(process, sender_serial)
                     self._run(raw, cell, sender)
+                    if self.awaiting.active:
+                        break
                     continue
             elif kind == MESSAGE and not flags:
                 cell = cells.get(serial)
@@ -103,16 +111,39 @@ class Inbound:
                         message = pickle_loads(raw[HEADER_SIZE:])
                     except BaseException:
                         self._slowly(raw)  # says what is wrong with it
+                        if self.awaiting.active:
+                            break
                         continue
                     sender = senders.get(sender_serial)
                     if sender is None or sender.process != process:
                         sender = self._sender(process, sender_serial)
                     append((cell, message, sender))
                     continue
-            for envelope in members(raw):
-                self._slowly(envelope)
+            if len(parts := members(raw)) == 1:
+                self._slowly(parts[0])
+                if self.awaiting.active:
+                    break
+            else:
+                self._carefully(parts)
+        if self.awaiting.active:
+            self._carefully(left)
         if runtime.idle:
             runtime.scheduler.wake()
+
+    def _carefully(self, envelopes: Iterable[Raw]) -> None:
+        """The rest, where something waits for a source: what is for the same actor waits behind it."""
+        for raw in envelopes:
+            for envelope in members(raw):
+                with self.awaiting.lock:
+                    waits = self.awaiting.active and self.awaiting.behind(self._target(envelope), envelope)
+                    if not waits:
+                        self._slowly(envelope)
+        if self.runtime.idle:
+            self.runtime.scheduler.wake()
+
+    def _target(self, raw: Raw) -> int:
+        """The whole serial of the target of an envelope."""
+        return decode(raw, self.runtime.system)[1].serial
 
     def _run(self, raw: Raw, cell: Cell, sender: Address[Any] | None) -> None:
         """The hot path of a flood: all messages of a run, without a line of Python for each."""
@@ -130,6 +161,9 @@ class Inbound:
             if begin < len(bodies):
                 self._slowly(members(raw)[begin])
                 begin += 1
+                if self.awaiting.active:
+                    self._carefully(members(raw)[begin:])
+                    return
 
     def _sender(self, process: int, serial: int) -> Address[Any] | None:
         """The address of a sender, made once for many messages."""
@@ -198,6 +232,11 @@ class Inbound:
         error: UndecodableMessage,
     ) -> None:
         cause: GarrickError = error.__cause__ if isinstance(error.__cause__, GarrickError) else error
+        if isinstance(cause, SourceMissing):
+            reason = self.awaiting.missing(cause, target, sender, raw)
+            if reason is None:
+                return
+            cause = reason
         runtime = self.runtime
         if kind in {REPLY, FAILURE}:
             runtime.deliver(target, FAILURE, cause, sender)

@@ -58,6 +58,7 @@ def salvage(body: Raw) -> Any:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        if module.partition(".")[0] in _OURS and not (module == "builtins" and name in _NOT_OURS):
+        loaded = module.startswith("garrick.loaded.")  # code of users, that would be imported
+        if module.partition(".")[0] in _OURS and not loaded and not (module == "builtins" and name in _NOT_OURS):
             return super().find_class(module, name)
         return Missing

@@ -24,6 +24,7 @@ from garrick.runtime.signals import (
     ProcessLost,
     Shutdown,
     SourcesAre,
+    SourceWanted,
     StatusWanted,
     Stop,
     SubscribeDeadLetters,
@@ -87,6 +88,11 @@ def on_control(runtime: Runtime, message: Any, sender: Address[Any] | None) -> b
         from garrick.runtime import sourced  # late: most systems have no sources
 
         sourced.on_roster(runtime, message.roster)
+    elif isinstance(message, SourceWanted):
+        if sender is not None:
+            from garrick.sources import fetching  # late: most systems have no sources
+
+            runtime.route(sender, fetching.chunk(message.part, message.offset), runtime.address, REPLY)
     elif isinstance(message, Drain):
         runtime.draining = message.active
         for cell in list(runtime.cells.values()) if message.active else ():

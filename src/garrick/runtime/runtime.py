@@ -157,6 +157,8 @@ class Runtime(Lane):
         self.roster: Roster | None = None
         """The sources of the system, once it has any (`garrick.runtime.sourced`)."""
         self.successions: Successions | None = None
+        self.fetch_source: Callable[[str], None] | None = None
+        """Gets a source from another host, or raises; waits."""
         self.launched: dict[Address[Any], tuple[str, float]] = {}
         """Actors of sources that are being made in other processes: source, and until when they count here."""
         self.arrivals = Arrivals(self)

@@ -491,6 +491,14 @@ class Drain(Signal):
 
 
 @dataclass
+class SourceWanted(Signal):
+    """Ask a process, also of another system: the piece of this bundle that begins at ``offset`` (`garrick.sources.fetching`)."""
+
+    part: str
+    offset: int
+
+
+@dataclass
 class Ping(Signal):
     """The admin wants a sign of life; answered with `Pong` by whoever serves the links, whatever the actors do."""
 

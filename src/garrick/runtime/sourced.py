@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import gc
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.actor import Actor
-from garrick.errors import GarrickError
+from garrick.errors import GarrickError, SourceMissing
 from garrick.runtime.cell import Cell
 from garrick.runtime.failures import signal_of
 from garrick.runtime.inspection import chunks, row
@@ -39,6 +40,7 @@ PATIENCE = 1.0
 """Seconds in which what other threads still have in their hands may end."""
 
 _keys = itertools.count(1)
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 Answer = Callable[[Any], None]
 Params = Mapping[str, Any]
@@ -72,7 +74,14 @@ def find_class(runtime: Runtime, name: Any, source: Any, key: str | None) -> Any
     """
     roster = runtime.roster or Roster()
     if isinstance(source, str):
-        digest = roster.resolve(source, key if key is not None else str(next(_keys)))
+        try:
+            digest = roster.resolve(source, key if key is not None else str(next(_keys)))
+        except SourceMissing:
+            if runtime.fetch_source is None or not _HASH.match(source):
+                raise
+            digest = source
+            if loading.loaded(digest) is None:
+                runtime.fetch_source(part(digest))
         loaded = loading.loaded(digest) or loading.wanted(part(digest))
     else:
         roster.check(source.hash)

@@ -188,9 +188,8 @@ def wanted(name: str) -> Loaded:
         if name in _loaded:
             return _loaded[name]
         if name in retired:
-            raise SourceMissing(f"the source {name[1:]} was unloaded here", name=f"{PACKAGE}.{name}")
-        stores = [*_stores, Store()] if default_directory().is_dir() else list(_stores)
-    for store in stores:
+            raise SourceMissing(f"the source {name[1:]} was unloaded here", name=f"{PACKAGE}.{name}", retired=True)
+    for store in stores():
         try:
             digest = store.find(name[1:])
         except SourceMissing:
@@ -247,6 +246,12 @@ def class_of(source: Loaded, name: Any) -> Any:
     if not isinstance(found, type):
         raise BadActorClass(f"{name} of {what} is no class")
     return found
+
+
+def stores() -> list[Store]:
+    """Where this process looks for sources: what was attached, and the store of the user, if there is one."""
+    with _lock:
+        return [*_stores, Store()] if default_directory().is_dir() else list(_stores)
 
 
 def all_loaded() -> list[Loaded]:
