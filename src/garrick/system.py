@@ -406,7 +406,7 @@ class ActorSystem:
             SourceMissing: there is no such source.
             AskTimeout: it was not drained in time; it goes on draining.
         """
-        params = {"source": _named(source), "seconds": deadline, "force": force, "wait": wait}
+        params = {"source": _named(source), "seconds": deadline, "force": force, "wait": wait, "patience": timeout}
         return self._about_sources("source.drain", timeout, **params)
 
     def rollback_source(self, name: str, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def signed(data: bytes, *pems: bytes, expires: int | None = None, rollback: bool
     return write(opened.text, opened.signatures, opened.archive)
 
 
-def signed_by(data: bytes, name: str, pem: bytes) -> bytes:
-    opened = keys.sign(read(data, Limits()), name, pem)
+def signed_by(data: bytes, name: str, pem: bytes, *, rollback: bool = False) -> bytes:
+    opened = keys.sign(read(data, Limits()), name, pem, rollback=rollback)
     return write(opened.text, opened.signatures, opened.archive)
 
 

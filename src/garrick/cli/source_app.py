@@ -184,8 +184,7 @@ def source_drain(
     """
     from garrick.cli import versions as work
 
-    params = {"seconds": deadline, "force": force, "wait": wait}
-    return work.change("drain", version, system, output=output, timeout=timeout, **params)
+    return work.drain(version, system, deadline=deadline, force=force, wait=wait, output=output, timeout=timeout)
 
 
 @source.command(name="rollback")

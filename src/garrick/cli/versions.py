@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from garrick.cli import OK
+from garrick.cli import OK, TIMED_OUT
 from garrick.cli.operate import short_of
 from garrick.cli.render import note, say, say_json, table
 from garrick.cli.target import choose
@@ -81,6 +81,26 @@ def change(verb: str, version: str, system: str | None, *, output: str, timeout:
     else:
         say(f"{found['name']}@{found['version']} ({found['hash'][:8]}) is {_state(found)}")
     return OK
+
+
+def drain(
+    version: str,
+    system: str | None,
+    *,
+    deadline: float | None,
+    force: bool,
+    wait: bool,
+    output: str,
+    timeout: float,
+) -> int:
+    """Let a version come to its end; with ``wait`` the exit code says whether it has."""
+    target = choose(system, timeout)
+    found = target.ask("source.drain", source=version, seconds=deadline, force=force, wait=wait)
+    if output == "json":
+        say_json({"system": target.name, **found})
+    else:
+        say(f"{found['name']}@{found['version']} ({found['hash'][:8]}) is {_state(found)}")
+    return TIMED_OUT if wait and found["state"] == "draining" else OK
 
 
 def unload(version: str, system: str | None, *, force: bool, output: str, timeout: float) -> int:

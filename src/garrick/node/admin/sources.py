@@ -98,7 +98,7 @@ class Entry:
         next_round: when it is counted again; None: it is not.
         counts: of the last round, by process.
         removal: who waits for its end.
-        waiters: who wait until it is drained.
+        waiters: who wait until it is drained, and until when.
         ended: whether its actors were told to end, after their deadline.
         leaked: what outlived its unloading.
     """
@@ -116,7 +116,7 @@ class Entry:
     counts: Answers = field(default_factory=dict)
     removal: Removal | None = None
     leaked: tuple[str, ...] = ()
-    waiters: list[Any] = field(default_factory=list)
+    waiters: list[tuple[Any, float]] = field(default_factory=list)
     ended: bool = False
 
     def __str__(self) -> str:
@@ -269,7 +269,8 @@ def _into(core: Core, entry: Entry, state: str, why: str = "") -> None:
 
 
 def _silent(core: Core, answers: Answers) -> list[int]:
-    return [p.number for p in core.processes.in_state(State.UP) if p.number not in answers]
+    """Processes of which nothing is known: those that do not answer, and those that are coming up, perhaps for an actor."""
+    return [p.number for p in core.processes.in_state(State.STARTING, State.UP) if p.number not in answers]
 
 
 # --- rounds --------------------------------------------------------------------------------------------------------------
@@ -295,7 +296,8 @@ def _counted(core: Core, entry: Entry, answers: Answers, now: float) -> None:
     entry.counts = {number: each.get(entry.hash, {}) for number, each in answers.items()}
     silent = _silent(core, answers)
     used = any(totals(entry.counts).values())
-    entry.zero = entry.zero + 1 if not used and not silent else 0
+    lost = any(kept.due for kept in core.kept.entries.values())  # it is nowhere now, and will be made again
+    entry.zero = entry.zero + 1 if not used and not silent and not lost else 0
     removal = entry.removal
     if removal is not None:
         if entry.zero >= 2 or (removal.force and now >= removal.deadline):
@@ -474,8 +476,9 @@ def _remove(core: Core, entry: Entry) -> None:
 def _tell_waiters(core: Core, entry: Entry) -> None:
     """Whoever waits for the end of its draining learns what came of it."""
     waiters, entry.waiters = entry.waiters, []
-    for token in waiters:
-        answer(core, token, {**_row(core, entry), "uses": totals(entry.counts)})
+    for token, until in waiters:
+        if core.time < until:
+            answer(core, token, {**_row(core, entry), "uses": totals(entry.counts)})
 
 
 def _usable(core: Core, reference: Any) -> Entry:
@@ -566,7 +569,7 @@ def _drain(core: Core, token: Any, params: Params, now: float) -> None:
     row = _row(core, entry)
     wait = bool(params.get("wait", False)) and entry.state == DRAINING
     if wait:
-        entry.waiters.append(token)
+        entry.waiters.append((token, now + float(params.get("patience", 300.0))))
 
     def known(core: Core, now: float) -> None:
         if entry.state == DRAINING and entry.next_round is None:

@@ -1,0 +1,138 @@
+"""Upgrades of two systems under load, in random orders and with faults: nothing is lost or handled twice, and the old version goes away.
+
+One world for each seed. Accounts of a source live on both systems; clients ask them again and again, across a network that delays, drops
+and duplicates. In the middle the second version comes; with odd seeds it is taken back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garrick import Actor, ActorSystem, Address
+from garrick.sim.world import World
+from garrick.sources.keyring import Keyring
+
+from .making import made, signed_by
+
+FAR = {"far": True}
+ACCOUNTS = """
+from garrick import Actor, Migratable
+
+
+class Account(Migratable, Actor):
+    def __init__(self):
+        self.done = []
+
+    def receive(self, message, sender):
+        if message == "all":
+            self.reply(self.done)
+        else:
+            self.done.append(message)
+            self.reply(VERSION)
+
+    def can_migrate(self):
+        return len(self.done) % 3 != 0
+
+    def export_state(self):
+        return self.done
+
+    def import_state(self, version, state):
+        self.done = list(state)
+
+
+class Counter(Actor):
+    on_drain = "restart"
+
+    def receive(self, message, sender):
+        self.reply(VERSION)
+"""
+
+
+class Listener(Actor):
+    """Nobody."""
+
+
+class Client(Actor):
+    """Asks an account for one thing after the other."""
+
+    def __init__(self, account: Address[Any], counter: Address[Any], times: int, listener: Address[Any]) -> None:
+        self.account, self.counter, self.times, self.listener = account, counter, times, listener
+        self.after(0.01, "go")
+
+    async def receive(self, message: Any, sender: Address[Any] | None) -> None:
+        for number in range(self.times):
+            await self.ask(self.account, number, timeout=300)
+            await self.ask(self.counter, "who", timeout=300)
+        self.send(self.listener, self.account)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Both versions, by their numbers, signed by a key of this user."""
+    folder = tmp_path_factory.mktemp("upgrades")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GARRICK_HOME", str(folder / "home"))
+        patch.setenv("GARRICK_SOURCES", str(folder / "store"))
+        ring = Keyring()
+        ring.add(ring.new("ann"), ["*"])
+        yield {version: _bundle(ring, folder, version) for version in ("1.0", "2.0")}
+
+
+def _bundle(ring: Keyring, folder: Path, version: str) -> bytes:
+    data = made(folder / version, {"accounts.py": f"VERSION = {version!r}\n{ACCOUNTS}"}, name="worlds", version=version)
+    return signed_by(data, "ann", ring.private("ann"), rollback=True)
+
+
+def deploy(systems: list[ActorSystem], bundle: bytes) -> None:
+    for system in systems:
+        system.activate_source(system.load_source(bundle, development=True))
+
+
+def finish(systems: list[ActorSystem], version: str) -> None:
+    """The version is drained everywhere, and leaves nothing."""
+    for system in systems:
+        assert system.drain_source(f"worlds@{version}", wait=True, timeout=600)["state"] == "drained"
+    for system in systems:
+        assert system.unload_source(f"worlds@{version}", timeout=60)["state"] == "unloaded"
+
+
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(6, 200))])
+def test_an_upgrade_in_the_middle_of_the_traffic(bundles: dict[str, bytes], seed: int) -> None:
+    with World(seed, "random", own_thread=True) as world:
+        world.net.defaults(latency=("200us", "5ms"), drop=0.01, duplicate=0.005)
+        systems = [world.system("one"), world.system("two", FAR)]
+        one, two = systems
+        one.stop_actor(one.spawn(Listener, requires=FAR, pending=True))  # they have found each other
+        deploy(systems, bundles["1.0"])
+        inbox, times = one.inbox(), 40
+        accounts = [one.spawn("accounts.Account", source="worlds", requires=FAR if n % 2 else {}) for n in range(4)]
+        counters = [one.spawn("accounts.Counter", source="worlds", requires=FAR if n % 2 else {}) for n in range(2)]
+        for number, account in enumerate(accounts):
+            one.spawn(Client, account, counters[number % 2], times, inbox.address)
+        world.time_passes("30ms")
+        if seed % 3 == 0:
+            world.pause(two, "500ms")
+        deploy(systems, bundles["2.0"])
+        if seed % 2:
+            for system in systems:
+                system.drain_source("worlds@1.0")
+            world.time_passes("100ms")
+            for system in systems:
+                assert system.rollback_source("worlds")["version"] == "1.0"
+        loser, winner = ("2.0", "1.0") if seed % 2 else ("1.0", "2.0")
+        for system in systems:
+            system.drain_source(f"worlds@{loser}")
+        done = {inbox.receive(timeout=600) for _ in accounts}
+        assert done == set(accounts)
+        finish(systems, loser)
+        for account in accounts:
+            assert one.ask(account, "all", timeout=60) == list(range(times))
+            assert one.ask(account, "last", timeout=60) == winner
+        assert [system.status()["dead_letters"]["total"] for system in systems] == [0, 0]
+        for address in (*accounts, *counters):
+            one.stop_actor(address)
+        for system in systems:
+            assert system.unload_source(f"worlds@{winner}", force=True, timeout=60)["state"] == "unloaded"
