@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from garrick.errors import InvalidArgument
+
 C = TypeVar("C", bound=type)
 Capabilities = Mapping[str, Any]
 
@@ -31,6 +33,22 @@ def requires(*keys: str, **values: Any) -> Callable[[C], C]:
         return cls
 
     return mark
+
+
+def pairs(what: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of requirements or capabilities.
+
+    Args:
+        what: the parameter, for the error.
+        given: what a user gave.
+
+    Raises:
+        InvalidArgument: it is no mapping.
+    """
+    try:
+        return dict(given)
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"{what}={given!r} is no mapping", hint='give {"gpu": True}, for example') from None
 
 
 def requirements_of(cls: type | None, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:

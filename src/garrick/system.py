@@ -16,6 +16,7 @@ from garrick.errors import AskTimeout, GarrickError, InvalidArgument, NoSuchActo
 from garrick.inbox import Inbox
 from garrick.messages import Request
 from garrick.observe import logsetup
+from garrick.requirements import pairs
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Lookup, SetCapability, SourceAct, Spec, StatusWanted, Stop, SubscribeDeadLetters
 from garrick.streams import Subscription
@@ -103,6 +104,7 @@ class ActorSystem:
             name = _made_up_name() if base == "multiprocess" else base
         if not name or not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidArgument(f"{name!r} is no name for a system", hint="letters, digits, '-' and '_' only")
+        capabilities = pairs("capabilities", capabilities or {})
         start = importlib.import_module(module).start
         if logging is not None:
             if base == "multiprocess":
@@ -110,7 +112,7 @@ class ActorSystem:
             else:
                 logsetup.use_here(logging, name)
         try:
-            node = start(name, dict(capabilities or {}), **options)
+            node = start(name, capabilities, **options)
         except TypeError as error:
             if options and "unexpected keyword argument" in str(error):
                 raise InvalidArgument(

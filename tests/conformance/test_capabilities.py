@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from garrick import ActorGone, ActorSystem, CapabilityLost, ChildExited, NoCapableSystem
+from garrick import ActorGone, ActorSystem, CapabilityLost, ChildExited, InvalidArgument, NoCapableSystem
 from tests.conformance.actors import Echo, Get, Make, Parent, Pass
 from tests.conformance.waiting_actors import ChecksItself, Facts, NeedsDatabase
 
@@ -34,6 +34,11 @@ def test_what_is_missing_is_named(start: Start) -> None:
         system.spawn(ChecksItself)
     with pytest.raises(NoCapableSystem, match="gpu"):
         system.spawn(Echo, requires={"gpu": True})
+
+
+def test_requirements_are_a_mapping(start: Start) -> None:
+    with pytest.raises(InvalidArgument, match=r"requires=\['gpu'\] is no mapping"):
+        start().spawn(Echo, requires=["gpu"])  # type: ignore[arg-type]
 
 
 def test_a_child_that_fits_nowhere_is_refused(start: Start) -> None:

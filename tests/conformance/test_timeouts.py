@@ -150,7 +150,9 @@ def test_a_process_that_is_stopped(system: ActorSystem, asker: str) -> None:
     try:
         began = time.monotonic()
         if asker == "program":
+            system.send(actor, bytes(8 << 20))  # more than the socket takes
             text = why(system, actor, Nap(0.0))
+            assert re.search(r"; its way is not free: \d+ bytes wait to be written", text)
         else:
             text = str(system.ask(consultant, Consult(actor, Nap(0.0), SOON)))
         assert time.monotonic() - began < 10

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -159,6 +160,12 @@ def test_an_interpreter_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_capabilities_that_can_not_travel() -> None:
     with pytest.raises(InvalidArgument, match="capabilities"):
         ActorSystem(name="a", workers=1, capabilities={"x": lambda: None})
+
+
+@pytest.mark.parametrize("option", [{"workers": -1}, {"workers": "2"}, {"capabilities": ["gpu"]}])
+def test_options_that_make_no_sense(option: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=next(iter(option))):
+        ActorSystem(name="a", **option)
 
 
 def test_the_program_fails_when_its_system_is_half_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,6 +318,8 @@ def start(
     packed = logsetup.pack(logging)
     if workers is None:
         workers = processors()
+    if not isinstance(workers, int) or workers < 0:
+        raise InvalidArgument(f"workers={workers!r} is no number of processes", hint="give 1 or more, or None")
     check_descriptors(workers + 1)
     rundir = existing.create(name or _made_up_name(), capabilities or {})
     admin: subprocess.Popen[bytes] | None = None

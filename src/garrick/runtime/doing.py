@@ -46,7 +46,7 @@ def _step(top: FrameType, cell: Cell) -> dict[str, Any] | None:
         module = str(frame.f_globals.get("__name__", ""))
         if frame.f_code.co_name in _STEPS and module.startswith(_RUNTIME):
             variables = frame.f_locals
-            if variables.get("cell") is cell:
+            if variables.get("cell") is cell and _is_running(variables):
                 began = variables.get("began")
                 return {
                     "message": _message(variables, cell),
@@ -58,6 +58,12 @@ def _step(top: FrameType, cell: Cell) -> dict[str, Any] | None:
             frames.append((frame, frame.f_lineno))
         frame = frame.f_back
     return None
+
+
+def _is_running(variables: dict[str, Any]) -> bool:
+    """Whether user code of this frame's actor runs; the loop of the lane keeps its last actor in its variables when it rests."""
+    tenure = variables.get("tenure")
+    return tenure is None or (tenure.envelope is not None and tenure.envelope is variables.get("envelope"))
 
 
 def _message(variables: dict[str, Any], cell: Cell) -> str | None:

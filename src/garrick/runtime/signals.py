@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from garrick.address import Address, ReplyAddress
-from garrick.requirements import is_demanding
+from garrick.requirements import is_demanding, pairs
 
 
 class Signal:
@@ -75,7 +75,7 @@ class Spec:
             or pending
             or global_name is not None
         ):
-            requires = dict(requires) if requires else NOTHING
+            requires = pairs("requires", requires) if requires else NOTHING
             spec = cls(actor_class, args, kwargs or NOTHING, name, requires, supervision, isolation, mailbox)
             spec.pending, spec.global_name = pending, global_name
             return spec

@@ -12,10 +12,20 @@ from typing import Any
 import pytest
 
 from garrick import Actor, ActorSystem
+from garrick.runtime.doing import doing
 from garrick.runtime.history import ENDED_KEPT, FAILURES_KEPT, LETTERS_KEPT
 from garrick.runtime.inspection import CHUNK, QUESTIONS, Steps, in_steps
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.status import status
+
+
+class Blocked(Actor):
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def receive(self, message: Any, sender: Any) -> None:
+        if isinstance(message, str):
+            self.gate.wait(20)
 
 
 class Idle(Actor):
@@ -55,6 +65,24 @@ def ask(runtime: Runtime, steps: Callable[[Callable[[Any], None]], Steps], betwe
     gate.set()
     assert answered.wait(20)
     return answers[0]
+
+
+def test_what_a_handler_works_on_is_not_what_came_last(system: ActorSystem) -> None:
+    gate = threading.Event()
+    actor = system.spawn(Blocked, gate)
+    try:
+        system.send(actor, "blocks")
+        cell = system._runtime.cells[actor.serial]
+        until(lambda: bool(cell.busy))  # another thread has the baton
+        for number in range(3):
+            system.send(actor, number)  # the last thing that it sees, before it rests
+        until(lambda: len(cell.queue or ()) == 3)
+        for _ in range(20):
+            found = doing(cell)
+            assert found is not None
+            assert (found["message"], "gate.wait" in found["stack"]) == ("str", True)
+    finally:
+        gate.set()
 
 
 QUESTION: dict[str, Callable[[Runtime, Callable[[Any], None]], Steps]] = {
