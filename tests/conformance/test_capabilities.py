@@ -36,6 +36,7 @@ def test_what_is_missing_is_named(start: Start) -> None:
         system.spawn(Echo, requires={"gpu": True})
 
 
+@pytest.mark.one_system("there every spawn has a requirement more")
 def test_requirements_are_a_mapping(start: Start) -> None:
     with pytest.raises(InvalidArgument, match=r"requires=\['gpu'\] is no mapping"):
         start().spawn(Echo, requires=["gpu"])  # type: ignore[arg-type]
