@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from garrick.buggify import buggify
 from garrick.engine.carrier import Verdict, name_of
+from garrick.engine.feedcodec import digest_of
 from garrick.engine.membership import (
     Change,
     Delta,
@@ -68,6 +69,7 @@ __all__ = [
     "Publish",
     "Reply",
     "Tick",
+    "Vanished",
 ]
 
 
@@ -161,6 +163,13 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class Vanished:
+    """One of several servers is gone, without a word about its connections (whose ids begin with its own)."""
+
+    server: str
+
+
+@dataclass(frozen=True)
 class Present:
     """All connections there are now: connection → system."""
 
@@ -192,7 +201,19 @@ class Tick:
 
 
 Event = (
-    Announced | Leaving | Objected | Asked | NamesAsked | Opened | Closed | Present | Probed | Deaf | Interrupted | Tick
+    Announced
+    | Leaving
+    | Objected
+    | Asked
+    | NamesAsked
+    | Opened
+    | Closed
+    | Vanished
+    | Present
+    | Probed
+    | Deaf
+    | Interrupted
+    | Tick
 )
 
 
@@ -207,6 +228,7 @@ class Answer:
     accepted: bool
     session: int
     why: str = ""
+    epoch: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,11 +299,22 @@ class Directory:
         now: when it begins.
         patience: with members that are silent.
         term: greater than that of every start before; names that are unique in the convention are granted under it.
+        before: what is known of an earlier directory that this one takes over from. Members who know as much go on with what they have:
+            they need not announce themselves again, nor ask for a snapshot.
     """
 
-    def __init__(self, epoch: str, now: float, patience: Patience | None = None, *, term: int = 1) -> None:
+    def __init__(
+        self,
+        epoch: str,
+        now: float,
+        patience: Patience | None = None,
+        *,
+        term: int = 1,
+        before: Snapshot | None = None,
+    ) -> None:
         self.epoch = epoch
         self.version = 0
+        self._after: tuple[str, int, int] | None = None
         self.patience = patience or Patience()
         self.names = Authority(term, now)
         self._records: dict[str, _Record] = {}
@@ -298,6 +331,8 @@ class Directory:
         self._published_at = float("-inf")
         self._deaf = False
         self._snapshot: Snapshot | None = None
+        if before is not None:
+            self._take_over(before, now)
 
     @property
     def settled(self) -> bool:
@@ -323,11 +358,16 @@ class Directory:
                 self._askers.append(token)  # answered with the next version, or at once if nothing has changed
             case NamesAsked(name, request, token):
                 reply = self.names.decide(request, now) if name_of(request.system) == name else None
-                return [] if reply is None else [NamesAnswer(token, reply)]
+                return [] if reply is None else [NamesAnswer(token, replace(reply, epoch=self.epoch))]
             case Opened(connection, system):
                 self._opened(connection, system)
             case Closed(connection, by_peer, why):
                 self._closed(connection, now, by_peer=by_peer, why=why)
+            case Vanished(server):
+                # Time for its clients to find another server, as after a restart of the only one.
+                grace = self.patience.settle + self.patience.settle_each * len(self._records)
+                for connection in sorted(c for c in self._connections if c.startswith(f"{server}:")):
+                    self._closed(connection, now, by_peer=False, why="its server is gone", grace=grace)
             case Present(connections):
                 self._present(connections, now)
             case Probed():
@@ -377,24 +417,38 @@ class Directory:
             ),
         )
 
+    def _take_over(self, before: Snapshot, now: float) -> None:
+        # Nobody is trusted before a connection of it was seen, and nobody judged before there was time for it.
+        self.version, self._after = before.version, (before.epoch, before.version, digest_of(before.members))
+        suspected = dict(before.suspected)
+        for member in before.members:
+            self._records[name_of(member.system)] = _Record(member)
+        self._interrupted(now)
+        for record in self._records.values():
+            if record.member.system in suspected and record.doubt is not None:
+                record.doubt.told, record.doubt.why = True, suspected[record.member.system]
+
+    def _delta(self, changes: tuple[Change, ...]) -> Delta:
+        return Delta(self.epoch, self.version, changes, self.settled, self._after)
+
     # -- members speak ------------------------------------------------------------------------------------------------
 
     def _announced(self, event: Announced, now: float) -> Answer:
         member, name = event.member, event.name
         if name_of(member.system) != name:
-            return Answer(event.token, False, 0, f"{member.system} is not a system of {name}")
+            return self._answer(event.token, False, 0, f"{member.system} is not a system of {name}")
         over = self._over.get(member.system, 0)
         if member.session <= over:
-            return Answer(event.token, False, over + 1, "this session was declared over")
+            return self._answer(event.token, False, over + 1, "this session was declared over")
         record = self._records.get(name)
         if record is not None and record.member.system != member.system:
             if record.connections:
-                return Answer(event.token, False, 0, f"{record.member.system} is connected under this name")
+                return self._answer(event.token, False, 0, f"{record.member.system} is connected under this name")
             self._lose(name, certain=True, why=f"replaced by {member.system}")
             record = None
         elif record is not None and member.session != record.member.session:
             if member.session < record.member.session:
-                return Answer(event.token, False, record.member.session, "a later session is known")
+                return self._answer(event.token, False, record.member.session, "a later session is known")
             self._lose(name, certain=False, why="began a new session")
             record = None
         if record is None:
@@ -406,7 +460,10 @@ class Directory:
         elif record.member != member:
             record.member = member
             self._changes.append(Updated(member))
-        return Answer(event.token, True, member.session)
+        return self._answer(event.token, True, member.session)
+
+    def _answer(self, token: object, accepted: bool, session: int, why: str = "") -> Answer:
+        return Answer(token, accepted, session, why, self.epoch)
 
     def _leaving(self, event: Leaving) -> Answer:
         record = self._records.get(event.name)
@@ -414,7 +471,7 @@ class Directory:
             del self._records[event.name]
             self._bury(event.system, event.session)
             self._changes.append(Left(event.system, event.session))
-        return Answer(event.token, True, event.session)
+        return self._answer(event.token, True, event.session)
 
     def _objected(self, system: str, session: int) -> None:
         record = self._records.get(name_of(system))
@@ -432,7 +489,7 @@ class Directory:
             record.connections.add(connection)
             self._trust(record)
 
-    def _closed(self, connection: str, now: float, *, by_peer: bool, why: str) -> None:
+    def _closed(self, connection: str, now: float, *, by_peer: bool, why: str, grace: float | None = None) -> None:
         system = self._connections.pop(connection, None)
         if system is None:
             return
@@ -445,7 +502,8 @@ class Directory:
             return
         record.connections.discard(connection)
         if not record.connections:
-            grace = self.patience.closed if by_peer else self.patience.stale
+            if grace is None:
+                grace = self.patience.closed if by_peer else self.patience.stale
             self._doubt(record, _Doubt(now + grace, by_peer, why, told=True))
 
     def _present(self, connections: Mapping[str, str], now: float) -> None:
@@ -534,7 +592,7 @@ class Directory:
                 out.append(Probe(name, self.patience.probe))
             self._skip_settled_doubts()
         if self._settled_at is not None and now >= self._settled_at:
-            self._settled_at = None
+            self._settled_at = self._after = None
             self._next_beat = now
         if now >= self._next_count:
             self._next_count = now + self.patience.count
@@ -546,7 +604,7 @@ class Directory:
                 self._flush(now, out)
         elif now >= self._next_beat and not self._changes:
             self._next_beat = now + self.patience.beat
-            out.append(Publish(Delta(self.epoch, self.version, (), self.settled)))
+            out.append(Publish(self._delta(())))
         if self._askers and not self._changes:
             snapshot = self.snapshot()
             out += [Reply(token, snapshot) for token in self._askers]
@@ -558,7 +616,7 @@ class Directory:
         self.version += 1
         self._published_at = now
         self._next_beat = now + self.patience.beat
-        out.append(Publish(Delta(self.epoch, self.version, _squeezed(self._changes), self.settled)))
+        out.append(Publish(self._delta(_squeezed(self._changes))))
         self._changes = []
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garrick.engine.membership import (
     Change,
@@ -23,6 +23,9 @@ from garrick.engine.membership import (
     Updated,
 )
 from garrick.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "SnapshotEncoder",
@@ -87,18 +90,19 @@ def encode_delta(delta: Delta) -> bytes:
             changes.append([letter, change.system, change.session, change.certain, change.why])
         else:
             changes.append([letter, change.system, change.session])
-    return _dump([delta.epoch, delta.version, delta.settled, changes])
+    return _dump([delta.epoch, delta.version, delta.settled, changes, *([] if delta.after is None else delta.after)])
 
 
 def decode_delta(data: bytes) -> Delta:
     """Raises `WireError`."""
     try:
-        epoch, version, settled, raw = json.loads(data)
+        epoch, version, settled, raw, *after = json.loads(data)
         changes: list[Change] = []
         for letter, *fields in raw:
             kind: Any = _KINDS[letter]
             changes.append(kind(_member(fields[0])) if kind in {Joined, Updated} else kind(*fields))
-        return Delta(str(epoch), int(version), tuple(changes), bool(settled))
+        continued = (str(after[0]), int(after[1]), int(after[2])) if after else None
+        return Delta(str(epoch), int(version), tuple(changes), bool(settled), continued)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise WireError(f"not a delta: {error!r}") from None
 
@@ -125,6 +129,14 @@ def decode_snapshot(data: bytes) -> Snapshot:
         )
     except (ValueError, TypeError, zlib.error) as error:
         raise WireError(f"not a snapshot: {error!r}") from None
+
+
+def digest_of(members: Iterable[Member]) -> int:
+    """The same number for the same members, whatever their order."""
+    total = 0
+    for member in members:
+        total ^= zlib.crc32(encode_member(member))
+    return total
 
 
 class SnapshotEncoder:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from garrick.buggify import buggify
 from garrick.engine.backoff import Backoff
 from garrick.engine.carrier import name_of
+from garrick.engine.epochs import is_older
+from garrick.engine.feedcodec import digest_of
 from garrick.engine.lore import Over, Shared, Step, Table
 from garrick.engine.membership import (
     Change,
@@ -85,6 +87,7 @@ class Answered:
     accepted: bool
     session: int
     why: str = ""
+    epoch: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,8 @@ class Follower:
         self.system = system
         self._shared = shared
         self._table = shared.start if shared is not None else Table()
+        self._succeeded = False
+        """There was an earlier directory: its verdicts, which the present one need not know, count as well."""
         self._strayed = False
         """What it knows is not what the directory has said at this version."""
         self._stepping = False
@@ -214,6 +219,17 @@ class Follower:
         """Ids of the members that are in doubt."""
         return self._table.suspected
 
+    def is_stale(self, epoch: str) -> bool:
+        """Whether a directory of this epoch has been succeeded by one that we know of: nothing that it says counts."""
+        return is_older(epoch, self.epoch) or is_older(epoch, self._later_epoch)
+
+    def snapshot(self) -> Snapshot | None:
+        """All that the directory has said, for one who takes over from it; None: this is not known for certain."""
+        if not self.epoch or self._unconfirmed:
+            return None
+        suspected = tuple((system, "suspected by an earlier directory") for system in sorted(self.suspected))
+        return Snapshot(self.epoch, self.version, False, tuple(self.members.values()), suspected)
+
     def foresees(self, event: Event) -> tuple[Delta | None] | None:
         """What `handle` would tell the user of this event (None: nothing), if it would do nothing else; None: that is not known."""
         if (
@@ -232,6 +248,7 @@ class Follower:
             and step is not None
             and step.news is event
             and self.system not in step.ends
+            and not self._objects_to(event)
         ):
             return (step.told,)
         return None
@@ -291,6 +308,9 @@ class Follower:
     def _answered(self, event: Answered, now: float, out: list[Effect]) -> None:
         if not self._announcing:
             return
+        if self.is_stale(event.epoch):
+            self._unanswered("announce", now)
+            return
         self._announcing = False
         if self._announcing_again:
             self._announcing_again = False
@@ -343,6 +363,10 @@ class Follower:
     # -- the feed -----------------------------------------------------------------------------------------------------
 
     def _delta(self, delta: Delta, now: float, out: list[Effect]) -> None:
+        if self.is_stale(delta.epoch):
+            return
+        if delta.after is not None and delta.epoch != self.epoch and self._is_at(delta.after):
+            self._go_on(delta, now)
         if delta.epoch != self.epoch:
             if delta.epoch != self._later_epoch:
                 # A directory that we do not know: it does not know us either, unless it is the first of all.
@@ -363,6 +387,27 @@ class Follower:
         elif delta.version == self.version and delta.settled:
             self._settle(out)
 
+    def _is_at(self, point: tuple[str, int, int]) -> bool:
+        return (
+            point[:2] == (self.epoch, self.version)
+            and not self._later
+            and not self._unconfirmed
+            and point[2] == digest_of(self.members.values())
+        )
+
+    def _go_on(self, delta: Delta, now: float) -> None:
+        """Another directory goes on from where we are."""
+        self.epoch, self._later_epoch, self._succeeded = delta.epoch, "", True
+        mine, wanted = self.members.get(name_of(self.system)), self._announced
+        if (
+            mine is None
+            or wanted is None
+            or (mine.system, mine.session) != (self.system, self.session)
+            or (dict(mine.capabilities), mine.processes, mine.load)
+            != (dict(wanted.capabilities), wanted.processes, wanted.load)
+        ):
+            self._announce_again(now)  # the earlier one may have heard of it, but nobody else has
+
     def _announce_again(self, now: float) -> None:
         self.joined = False
         if self._announcing:
@@ -381,15 +426,19 @@ class Follower:
             self._ask_at = now
 
     def _snapshot(self, snapshot: Snapshot, now: float, out: list[Effect]) -> None:
+        if self.is_stale(snapshot.epoch):
+            self._unanswered("snapshot", now)
+            return
         self._asking = False
         self._ask_wait.reset()
         if snapshot.epoch == self.epoch and snapshot.version < self.version:
             self._ask(now)  # overtaken by deltas: it can't tell what is true now
             return
         before, count = self._table, len(out)
+        self._succeeded |= self.epoch not in {"", snapshot.epoch}
         same = (snapshot.epoch == self.epoch or before is self._start) and not self._unconfirmed
         self.epoch, self.version = snapshot.epoch, snapshot.version
-        if same and before.next is not None and before.next.news is snapshot:
+        if same and before.next is not None and before.next.news is snapshot and not self._objects_to(snapshot):
             self._strayed = False
             self._take(before.next, out)
             self._catch_up(now, out)
@@ -470,7 +519,7 @@ class Follower:
 
     def _step(self, delta: Delta, out: list[Effect]) -> None:
         step = self._table.next
-        if step is not None and step.news is delta:
+        if step is not None and step.news is delta and not self._objects_to(delta):
             self.version = delta.version
             self._take(step, out)
             return
@@ -478,6 +527,10 @@ class Follower:
         self._begin_step()
         self._apply(delta, out)
         self._end_step(before, delta, out, count, known=True)
+
+    def _objects_to(self, news: Delta | Snapshot) -> bool:
+        """Whether that, which others have taken, says something that this follower knows to be untrue."""
+        return self._succeeded and self._over.contradicts(news.joined)
 
     def _take(self, step: Step, out: list[Effect]) -> None:
         self._table = step.table

@@ -83,6 +83,14 @@ class Over:
             session = max(session, known.get(system, 0))
         return session
 
+    def contradicts(self, joined: Mapping[str, int]) -> bool:
+        """Whether one of these sessions, by system, is over."""
+        for known in (self._fresh, *self._known):
+            fewer = known if len(known) < len(joined) else joined
+            if any(system in known and joined.get(system, known[system] + 1) <= known[system] for system in fewer):
+                return True
+        return False
+
     def add(self, system: str, session: int) -> None:
         """One more."""
         self._fresh[system] = max(session, self._fresh.pop(system, 0))

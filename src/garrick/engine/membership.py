@@ -89,6 +89,8 @@ class Delta:
     version: int
     changes: tuple[Change, ...]
     settled: bool = True
+    after: tuple[str, int, int] | None = None
+    """Epoch and version of an earlier directory from where this one goes on, and a digest of the members: who has that is up to date."""
     state: Table | None = field(default=None, compare=False, repr=False)
     """What a follower tells upward: all members when this has happened."""
 
@@ -102,6 +104,11 @@ class Delta:
             system = change.member.system if isinstance(change, Joined | Updated) else change.system
             found.setdefault(system, []).append((place, change))
         return found
+
+    @cached_property
+    def joined(self) -> Mapping[str, int]:
+        """The systems that joined by this -> their sessions."""
+        return {c.member.system: c.member.session for c in self.changes if isinstance(c, Joined)}
 
     @cached_property
     def ends(self) -> Mapping[str, str]:
@@ -134,6 +141,11 @@ class Snapshot:
     members: tuple[Member, ...]
     suspected: tuple[tuple[str, str], ...] = ()
     """Systems in doubt, and why."""
+
+    @cached_property
+    def joined(self) -> Mapping[str, int]:
+        """Their sessions by system."""
+        return {member.system: member.session for member in self.members}
 
     @cached_property
     def by_name(self) -> Mapping[str, Member]:

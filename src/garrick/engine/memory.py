@@ -31,6 +31,7 @@ from garrick.engine.carrier import (
     Writable,
     name_of,
 )
+from garrick.engine.epochs import leased
 from garrick.engine.lore import Shared
 from garrick.engine.membership import Snapshot
 from garrick.errors import EngineError, InvalidArgument
@@ -101,7 +102,8 @@ class MemoryNetwork:
         self._turn: Counter[str] = Counter()
         self._connections = 0
         self._starts = 1
-        self.directory = d.Directory("memory-1", self.now(), patience)
+        self.directory = d.Directory(leased(1, "memory"), self.now(), patience)
+        self._ghosts: list[d.Directory] = []
         self._patience = patience
         self._wake_at: float | None = None
 
@@ -202,9 +204,11 @@ class MemoryNetwork:
             after: seconds after which a system, given by name, connects again.
         """
         self.running = True
+        self._ghosts = []
         if forget:
             self._starts += 1
-            self.directory = d.Directory(f"memory-{self._starts}", self.now(), self._patience, term=self._starts)
+            epoch = leased(self._starts, "memory")
+            self.directory = d.Directory(epoch, self.now(), self._patience, term=self._starts)
             self.tell_directory(d.Tick())
         else:
             self.tell_directory(d.Interrupted())
@@ -215,6 +219,20 @@ class MemoryNetwork:
                 self.later(delay, carrier.connect_again)
             else:
                 carrier.connect_again()
+
+    def take_over(self, before: Snapshot | None, *, ghost: bool = False) -> None:
+        """Another system becomes the directory, under the next term.
+
+        Args:
+            before: what it knows of the one before.
+            ghost: that one goes on as if nothing had happened: members hear both.
+        """
+        self._ghosts = [self.directory] if ghost else []
+        self._starts += 1
+        self.directory = d.Directory(
+            leased(self._starts, "memory"), self.now(), self._patience, term=self._starts, before=before
+        )
+        self.tell_directory(d.Tick())
 
     # -- traffic ------------------------------------------------------------------------------------------------------
 
@@ -298,6 +316,10 @@ class MemoryNetwork:
 
     def tell_directory(self, event: d.Event) -> None:
         """Something happened that the directory has to judge."""
+        for ghost in self._ghosts:
+            for effect in ghost.handle(event, self.now()):
+                if not isinstance(effect, d.Probe | d.Count):
+                    self._do(effect)
         for effect in self.directory.handle(event, self.now()):
             self._do(effect)
         self._wake_directory()
@@ -318,9 +340,9 @@ class MemoryNetwork:
                 else:
                     for name in names:
                         arrive(name)
-            case d.Answer(token, accepted, session, why):
+            case d.Answer(token, accepted, session, why, epoch):
                 assert isinstance(token, MemoryCarrier)
-                self._inform(token, f.Answered(accepted, session, why))
+                self._inform(token, f.Answered(accepted, session, why, epoch))
             case d.Reply(token, snapshot):
                 assert isinstance(token, MemoryCarrier)
                 self._inform(token, snapshot)

@@ -147,7 +147,8 @@ class MemoryEngine:
         self._plan_wake()
 
     def _hear_names(self, reply: Reply) -> None:
-        self.on_names(reply)
+        if self.follower is None or not self.follower.is_stale(reply.epoch):
+            self.on_names(reply)
 
     def _is_idle(self, event: f.Event) -> bool:
         told = self.follower.foresees(event) if self.follower is not None and self._is_news is not None else None

@@ -80,6 +80,7 @@ class Reply:
         taken: claims that were refused: name, who wanted it, who has it.
         gone: reported names that belong to somebody else, or may: they are to be fenced.
         found: answers to look-ups; None: nobody has it.
+        epoch: of the directory that the authority is a part of.
     """
 
     sequence: int
@@ -88,6 +89,7 @@ class Reply:
     taken: tuple[tuple[str, Place, Place], ...] = ()
     gone: tuple[str, ...] = ()
     found: tuple[tuple[str, Place | None], ...] = ()
+    epoch: str = ""
 
 
 def digest_of(held: Iterable[tuple[str, int]]) -> int:

@@ -39,13 +39,13 @@ def decode_request(data: bytes) -> Request:
 def encode_reply(reply: Reply) -> bytes:
     """See `decode_reply`."""
     granted = [_from_granted(g) for g in reply.granted]
-    return _dump([reply.sequence, reply.renewed, granted, reply.taken, reply.gone, reply.found])
+    return _dump([reply.sequence, reply.renewed, granted, reply.taken, reply.gone, reply.found, reply.epoch])
 
 
 def decode_reply(data: bytes) -> Reply:
     """Raises `WireError` for anything that is no reply."""
     try:
-        sequence, renewed, granted, taken, gone, found = json.loads(data)
+        sequence, renewed, granted, taken, gone, found, epoch = json.loads(data)
         return Reply(
             int(sequence),
             bool(renewed),
@@ -53,6 +53,7 @@ def decode_reply(data: bytes) -> Reply:
             tuple((_text(name), _place(wanted), _place(holder)) for name, wanted, holder in taken),
             tuple(map(_text, gone)),
             tuple((_text(name), None if place is None else _place(place)) for name, place in found),
+            _text(epoch),
         )
     except (ValueError, TypeError, RecursionError) as error:
         raise WireError(f"no reply about names: {error}") from None

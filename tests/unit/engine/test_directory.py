@@ -66,7 +66,7 @@ def test_joining() -> None:
     directory = settled()
     directory.handle(Opened("c1", "h1@01"), 10.1)
     effects = directory.handle(announced("h1@01"), 10.1)
-    assert effects[0] == Answer("t", True, 1)
+    assert effects[0] == Answer("t", True, 1, epoch="e1")
     assert changes(effects) == [Joined(member("h1@01"))]
     assert directory.version == 1
 
@@ -152,7 +152,7 @@ def test_a_lost_session_never_joins_again() -> None:
     directory.handle(Probed("h1", Verdict.NOBODY), 11.6)
     directory.handle(Opened("c1", "h1@01"), 15.0)
     assert answer(directory.handle(announced("h1@01", 1), 15.0)) == Answer(
-        "t", False, 2, "this session was declared over"
+        "t", False, 2, "this session was declared over", "e1"
     )
     assert answer(directory.handle(announced("h1@01", 2), 15.1)).accepted
     assert directory.members["h1"].session == 2

@@ -82,6 +82,11 @@ class World:
             self.network.restart_hub()
         elif action == "forget":
             self.network.restart_hub(forget=True)
+        elif action in {"succeed", "ghost"}:  # the system of that name becomes the directory
+            follower = observer.engine.follower
+            assert follower is not None
+            if self.network.running:
+                self.network.take_over(follower.snapshot(), ghost=action == "ghost")
         elif action == "feed":
             self.network.drop_feed(name)
         else:
@@ -101,6 +106,7 @@ steps = st.tuples(
     st.sampled_from(
         ["start"] * 4
         + ["kill", "leave", "announce", "hang", "resume", "isolate", "reconnect", "hub", "forget", "feed", "feed"]
+        + ["succeed", "succeed", "ghost"]
     ),
     st.sampled_from(NAMES),
     st.sampled_from([0.0, 0.01, 0.3, 1.2, 4.0]),

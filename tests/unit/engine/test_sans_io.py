@@ -6,7 +6,19 @@ from tests.unit.test_forbidden_imports import forbidden_imports, sources_of
 
 
 @pytest.mark.parametrize(
-    "module", ["carrier", "directory", "feedcodec", "follower", "membership", "memory", "reachability"]
+    "module",
+    [
+        "backoff",
+        "carrier",
+        "directory",
+        "epochs",
+        "feedcodec",
+        "follower",
+        "lease",
+        "membership",
+        "memory",
+        "reachability",
+    ],
 )
 def test_modules_that_take_time_from_outside(module: str) -> None:
     [source] = sources_of(f"engine/{module}.py")

@@ -144,9 +144,9 @@ class DirectoryService:
             match effect:
                 case machine.Publish(delta):
                     self._spawn(self._publish(self._delta_subject, encode_delta(delta)))
-                case machine.Answer(token, accepted, session, why):
+                case machine.Answer(token, accepted, session, why, epoch):
                     assert isinstance(token, str)
-                    self._spawn(self._publish(token, json.dumps([accepted, session, why]).encode()))
+                    self._spawn(self._publish(token, json.dumps([accepted, session, why, epoch]).encode()))
                 case machine.Reply(token, snapshot):
                     assert isinstance(token, str)
                     self._spawn(self._publish(token, self._encoder.encode(snapshot)))

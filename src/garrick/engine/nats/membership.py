@@ -147,8 +147,9 @@ class MemberFeed:
 
     async def _announce(self, data: bytes) -> None:
         try:
-            accepted, session, why = json.loads(await self._request(f"up.{self._name}", b"a" + data, _ANSWER))
-            self._feed(machine.Answered(bool(accepted), int(session), str(why)))
+            answer = await self._request(f"up.{self._name}", b"a" + data, _ANSWER)
+            accepted, session, why, epoch = json.loads(answer)
+            self._feed(machine.Answered(bool(accepted), int(session), str(why), str(epoch)))
         except (nats.errors.Error, EngineError, OSError, ValueError, TypeError) as error:
             _log.debug("no directory answered the announcement: %r", error)
             self._feed(machine.Unanswered("announce"))
@@ -162,7 +163,9 @@ class MemberFeed:
 
     async def _names(self, data: bytes) -> None:
         try:
-            self._on_names(decode_reply(await self._request(f"up.{self._name}", b"n" + data, _ANSWER)))
+            reply = decode_reply(await self._request(f"up.{self._name}", b"n" + data, _ANSWER))
+            if not self.machine.is_stale(reply.epoch):
+                self._on_names(reply)
         except (nats.errors.Error, EngineError, OSError, WireError) as error:
             _log.debug("no authority over names answered: %r", error)
 
