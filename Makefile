@@ -39,7 +39,7 @@ ORDERS ?= 20
 soak: $(VENV)/.ready-test  ## the long campaigns, the tests of concurrency REPEAT=1000 times, simulated ones in ORDERS=20 orders each (hours)
 	$(BIN)/python -m pytest -m soak --timeout 1800 $(ARGS)
 	$(BIN)/python -m pytest -q -x -m 'concurrency and not soak' -k 'not sim' --count $(REPEAT) $(ARGS)
-	$(BIN)/python -m pytest -q -k 'sim-random or sim-convention-random' --count $(ORDERS) tests/conformance $(ARGS)
+	$(BIN)/python -m pytest -q -k 'sim-random or sim-convention-random or sim-processes-random' --count $(ORDERS) tests/conformance $(ARGS)
 
 lint: $(VENV)/.ready-lint  ## ruff, the contracts of imports, the fragments of the change log
 	$(BIN)/ruff check .

@@ -23,14 +23,18 @@ from tests.conformance.shared import Shared, SharedProcesses
 
 Start = Callable[..., ActorSystem]
 
-SIMULATED = {"sim", "sim-convention", "sequential"}
-"""Bases that are driven by the program's thread, the first two in virtual time."""
+SIMULATED = {"sim", "sim-convention", "sim-processes", "sequential"}
+"""Bases that are driven by the program's thread, all but the last in virtual time."""
 CONVENTIONS = {"convention", "sim-convention"}
-RANDOM = {"sim": "sim-random", "sim-convention": "sim-convention-random"}
+RANDOM = {
+    "sim": "sim-random",
+    "sim-convention": "sim-convention-random",
+    "sim-processes": "sim-processes-random",
+}
 """Simulated bases once more, with the events in a random order: each test has a seed of its own, the same in every run."""
 ORIGINALS = {again: base for base, again in RANDOM.items()}
 SAMPLE = 4
-"""One in so many tests of the convention in a random order is no soak test."""
+"""One in so many tests of the convention in a random order is no soak test, and half as many of simulated processes."""
 
 _numbers = count(1)
 
@@ -54,7 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # What is not there yet is not in the list; nothing is skipped.
-EXISTING = [*(base for base, module in BASES.items() if _exists(module)), "sequential", *sorted(CONVENTIONS)]
+EXISTING = [
+    *(base for base, module in BASES.items() if _exists(module)),
+    "sequential",
+    *sorted(CONVENTIONS),
+    "sim-processes",
+]
 WITH_PROCESSES = {"multiprocess", "convention"}
 
 
@@ -80,8 +89,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not marked("first_come"):
         bases += [RANDOM[base] for base in bases if base in RANDOM]
     marks = {base: [pytest.mark.processes] if base in WITH_PROCESSES else [] for base in bases}
-    if "gate" not in metafunc.fixturenames and zlib.crc32(metafunc.definition.nodeid.encode()) % SAMPLE:
+    sample = zlib.crc32(metafunc.definition.nodeid.encode())
+    if "gate" not in metafunc.fixturenames and sample % SAMPLE:
         marks[RANDOM["sim-convention"]] = [pytest.mark.soak]
+    for base, turn in (("sim-processes", 0), (RANDOM["sim-processes"], SAMPLE)):
+        if sample % (2 * SAMPLE) != turn:
+            marks[base] = [pytest.mark.soak]
     metafunc.parametrize("base", [pytest.param(base, marks=marks[base]) for base in bases], indirect=True)
 
 
@@ -176,6 +189,7 @@ def start(
     def make(**options: Any) -> ActorSystem:
         if _shared is not None and not options:
             return _shared
+        given = dict(options)
         options.setdefault("name", f"conf-{os.getpid()}-{next(_numbers)}")
         if base == "multiprocess":
             options.setdefault("workers", 2)
@@ -189,6 +203,11 @@ def start(
                 {} if seed_of_order is None else {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
             )
             system = conventions.simulated(**order, **options)
+        elif base == "sim-processes":
+            spread: dict[str, Any] = {}
+            if seed_of_order is not None:
+                spread = {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
+            system = conventions.processes(**spread, **{"name": f"sim-{len(systems) + 1}", **given})
         elif base == "sequential":
             system = _sequential(**options)
         elif base == "sim" and seed_of_order is not None:

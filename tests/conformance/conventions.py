@@ -153,6 +153,35 @@ def simulated(
     return Convention(here, there, world.close)
 
 
+class OfWorld(ActorSystem):
+    """A system of a world of its own, which ends with it."""
+
+    def __init__(self, world: World, system: ActorSystem) -> None:
+        self._world = world
+        self._adopt(system._node)
+
+    def stop(self, grace: float = 5.0) -> list[str]:
+        if self._stopped is None:
+            self._stopped = super().stop(grace)
+            self._world.close()
+        return self._stopped
+
+
+def processes(
+    *,
+    name: str,
+    capabilities: Mapping[str, Any] | None = None,
+    workers: int = 2,
+    seed: int | None = None,
+    policy: str = "",
+) -> ActorSystem:
+    """A simulated system with workers, as base ``"multiprocess"`` has them."""
+    policy = policy or POLICY or "fifo"
+    number = next(_numbers) + 1000 * SEED
+    world = World(number if seed is None else seed, policy, own_thread=True)  # the program is a process of its own
+    return OfWorld(world, world.system(name, capabilities or {}, workers=workers))
+
+
 def explored(*, name: str, capabilities: Mapping[str, Any] | None = None, seed: int = SEED) -> ActorSystem:
     """The base ``"sim"`` in another order."""
     system = ActorSystem.__new__(ActorSystem)

@@ -194,7 +194,7 @@ async def test_an_address_that_is_faster_than_the_directory(
 async def test_a_system_that_nobody_knows(a: FakeHouse, b: FakeHouse, convention: Any) -> None:
     a.send(Address("x@0000000000", 1, 1 << 40 | 1), "anybody?", a.address(1))
     await a.until(lambda: returned(a, 1))
-    assert returned(a, 1) == [("anybody?", "unknown system")]
+    assert returned(a, 1) == [("anybody?", "system unknown")]
 
 
 @with_two

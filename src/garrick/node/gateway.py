@@ -235,7 +235,7 @@ class Gateway:
 
     def _give_up(self, system: str) -> None:
         for envelope in self._waiting.pop(system, ()):
-            self.give_back(envelope, self._why_gone(system) or "unknown system")
+            self.give_back(envelope, self._why_gone(system) or "system unknown")
 
     def _peer(self, system: str) -> Peer:
         peer = self._peers.get(system)

@@ -1,7 +1,7 @@
 """`Host`: the admin process of a system, asyncio around the `AdminMachine`.
 
-Owns what the machine must not: sockets, processes, time. It executes the machine's effects and tells it what happened. Envelopes for
-other systems go to the `Gateway`, if there is one. No user code and no class of a user is ever loaded here.
+Owns what the machine must not know and `garrick.node.edge` leaves open: sockets, processes, time, clients, the operator, the end. No
+user code and no class of a user is ever loaded here.
 """
 
 from __future__ import annotations
@@ -15,26 +15,20 @@ import pickle
 import signal
 import socket
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from garrick import version
-from garrick.engine.names import Request
-from garrick.errors import GarrickError, SystemStartFailed, UndecodableMessage
+from garrick.errors import GarrickError, SystemStartFailed
 from garrick.node import handshake
 from garrick.node.admin import (
     AdminMachine,
-    Announce,
     Answer,
-    AskNames,
-    Deliver,
     Effect,
     EndSystem,
     KillProcess,
-    Report,
-    Send,
     StartProcess,
 )
+from garrick.node.edge import AdminEdge, Gateway
 from garrick.node.forkserver import NodeConfig
 from garrick.node.handshake import OWNER, Hello
 from garrick.node.inlink import Listener
@@ -44,12 +38,9 @@ from garrick.node.mainmodule import Bodies
 from garrick.node.neighbours import Neighbours
 from garrick.node.reactor import READ, AsyncioReactor
 from garrick.node.rundir import RunDir
-from garrick.node.salvage import salvage
 from garrick.node.spawner import Spawner
 from garrick.observe.management import CHANGES, QUESTIONS, SOCKET, methods
 from garrick.observe.server import ManagementServer
-from garrick.runtime.signals import SystemInfo
-from garrick.wire.envelope import SIGNAL, Raw, decode, peek
 
 log = logging.getLogger("garrick.node")
 
@@ -59,57 +50,26 @@ FLUSH_SECONDS: Final = 1.0
 OWNER_GONE_GRACE: Final = 5.0
 
 
-class Gateway(Protocol):
-    """The way to other systems."""
-
-    def forward(self, envelope: Raw) -> None:
-        """An envelope whose target is in another system (see `garrick.wire.envelope.qualify`)."""
-        ...
-
-    def announce(self, info: SystemInfo) -> None:
-        """Tell the convention about this system."""
-        ...
-
-    def ask_names(self, request: Request) -> None:
-        """Speak to the convention's authority over names."""
-        ...
-
-    @property
-    def suspected(self) -> AbstractSet[str]:
-        """Members in doubt, by id."""
-        ...
-
-    async def ping(self, name: str, timeout: float) -> str:
-        """Whether a system answers over the engine: ``reached``, ``nobody`` (is connected under that name) or ``silent``."""
-        ...
-
-    async def close(self, reason: str) -> None:
-        """Say good-bye and end."""
-        ...
-
-
-class Host:
+class Host(AdminEdge):
     """See the module."""
 
     def __init__(
         self, config: NodeConfig, rundir: RunDir, listener: socket.socket, forkserver: socket.socket, pid: int
     ) -> None:
         self.config = config
-        self.system = config.system
         self.rundir = rundir
         self.loop = asyncio.get_running_loop()
         self.reactor = AsyncioReactor(self.loop)
-        self.machine = AdminMachine(
+        machine = AdminMachine(
             config.system,
             capabilities=config.capabilities,
             detached=config.detached,
             now=self.loop.time(),
             pulse=True,
         )
-        self.gateway: Gateway | None = None
         self.ended = asyncio.Event()
         token = rundir.token()
-        self.links = Links(
+        links = Links(
             system=config.system,
             number=0,
             role="admin",
@@ -118,17 +78,13 @@ class Host:
             reactor=self.reactor,
             bodies=Bodies(None, config.main, program=False),
         )
-        self.links.undeliverable = self._undeliverable
-        self.links.moved = self.machine.moved
-        self.listener = Listener(listener, self.reactor, token, self.receive, self._session)
-        self.listener.on_greeted = self._greeted
-        self.spawner = Spawner(forkserver, pid, config, self.reactor, self._process_died, self._no_forkserver)
+        super().__init__(machine, links, Listener(listener, self.reactor, token, self.receive, self._session))
+        self.spawner = Spawner(forkserver, pid, config, self.reactor, self.process_died, self._no_forkserver)
         self._preloaded: asyncio.Future[str] = self.loop.create_future()
         self.spawner.preloaded = self._fork_server_is_ready
         self.opening: asyncio.Task[None] | None = None
         """What the system does before it lets clients in; an end of the system ends that first."""
         self._sessions: dict[int, _Session] = {}
-        self._greeted_numbers: set[int] = set()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._tick_handle: asyncio.TimerHandle | None = None
         self._ready = config.credentials is None and not config.preload
@@ -244,56 +200,7 @@ class Host:
         finally:
             del self._answers[token]
 
-    # --- what arrives -----------------------------------------------------------------------------------------------------
-
-    def receive(self, envelopes: list[Raw], _number: int) -> None:
-        """Envelopes from a process of this system, in order."""
-        for raw in envelopes:
-            header = peek(raw)
-            if header.target_system is not None and header.target_system != self.system:
-                self._forward(raw)
-            elif header.target_process != 0:
-                self.links.send(header.target_process, raw, header.kind)
-            else:
-                self.handle(raw)
-
-    def handle(self, raw: Raw, origin: str | None = None) -> None:
-        """An envelope for the admin itself. ``origin``: the other system that it came from, as its link proves."""
-        _, target, sender, body = decode(raw, self.system)
-        try:
-            message = salvage(body)
-        except UndecodableMessage as error:
-            log.warning("from %s: %s", sender or origin, error)
-            self.apply(self.machine.undeliverable(target, sender, "undecodable", self.now()))
-            return
-        self.apply(self.machine.handle(message, sender, self.now(), target=target, origin=origin))
-
-    def _forward(self, raw: Raw) -> None:
-        if self.gateway is not None:
-            self.gateway.forward(raw)
-        else:
-            self._undeliverable(raw, "system unknown")
-
-    def _undeliverable(self, raw: Raw, reason: str) -> None:
-        kind, target, sender, body = decode(raw, self.system)
-        del kind, body
-        self.apply(self.machine.undeliverable(target, sender, reason, self.now()))
-
     # --- processes ----------------------------------------------------------------------------------------------------------
-
-    def _greeted(self, hello: Hello) -> None:
-        if hello.number in self._greeted_numbers:
-            return  # another connection of one that is known
-        self._greeted_numbers.add(hello.number)
-        session = self._sessions.get(hello.number)
-        owner = session is not None and session.owner
-        self.apply(self.machine.process_joined(hello.number, hello.role, self.now(), pid=hello.pid, owner=owner))
-
-    def _process_died(self, number: int, detail: str, expected: bool) -> None:
-        self.listener.drain(number)
-        self.rundir.forget(number)
-        self.apply(self.machine.process_died(number, detail, self.now(), expected=expected))
-        self.links.lost(number, "stopped" if self._ending else self.machine.why_gone(number))
 
     def _no_forkserver(self, detail: str) -> None:
         log.error("no fork-server stays alive (%s): the system ends", detail)
@@ -317,51 +224,30 @@ class Host:
     def session_ended(self, number: int, detail: str, expected: bool) -> None:
         """A client has gone."""
         if self._sessions.pop(number, None) is not None:
-            self._process_died(number, detail, expected)
+            self.process_died(number, detail, expected)
 
     # --- effects --------------------------------------------------------------------------------------------------------------
 
-    def apply(self, effects: list[Effect]) -> None:
-        """Execute what the machine decided."""
-        for effect in effects:
-            match effect:
-                case Send():
-                    self._send(effect)
-                case Deliver():
-                    self.links.send(effect.number, effect.envelope, SIGNAL)
-                case StartProcess():
-                    self._start(effect)
-                case KillProcess():
-                    self._kill(effect)
-                case Announce():
-                    if self.gateway is not None:
-                        self.gateway.announce(effect.info)
-                case AskNames():
-                    if self.gateway is not None:
-                        self.gateway.ask_names(effect.request)
-                case Answer():
-                    future = self._answers.get(effect.token)
-                    if future is None or future.done():
-                        continue
-                    if isinstance(effect.value, BaseException):
-                        future.set_exception(effect.value)
-                    else:
-                        future.set_result(effect.value)
-                case Report():
-                    log.log(logging.getLevelName(effect.level.upper()), "%s: %s", self.system, effect.text)
-                case EndSystem():
-                    self._finish(effect)
-        self._arm()
-
-    def _send(self, effect: Send) -> None:
-        target = effect.target
-        if target.system == self.system:
-            if target.process == 0:
-                self.apply(self.machine.handle(effect.message, effect.sender, self.now(), target=target))
-            else:
-                self.links.post(target, effect.message, effect.sender, effect.kind)
+    def _answered(self, effect: Answer) -> None:
+        future = self._answers.get(effect.token)
+        if future is None or future.done():
+            return
+        if isinstance(effect.value, BaseException):
+            future.set_exception(effect.value)
         else:
-            self._forward(self.links.envelope(target, effect.message, effect.sender, effect.kind))
+            future.set_result(effect.value)
+
+    def _owns(self, number: int) -> bool:
+        session = self._sessions.get(number)
+        return session is not None and session.owner
+
+    def _buried(self, number: int) -> None:
+        self.rundir.forget(number)
+
+    @property
+    def ending(self) -> bool:
+        """See AdminEdge."""
+        return self._ending
 
     def _start(self, effect: StartProcess) -> None:
         if effect.role == "worker" or self.spawner.count + len(self._sessions) < self._most:
@@ -369,7 +255,7 @@ class Host:
             return
         detail = f"no descriptors for more than {self._most} processes; raise the hard limit (ulimit -Hn; garrick explain GAR-3101)"
         # Not here: the machine is in the middle of something.
-        self.loop.call_soon(self._process_died, effect.number, detail, False)
+        self.loop.call_soon(self.process_died, effect.number, detail, False)
 
     def _kill(self, effect: KillProcess) -> None:
         if self.spawner.kill(effect.number):

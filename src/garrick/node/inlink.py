@@ -120,7 +120,7 @@ class InLink:
                 return b""
             self._owner.reactor.unwatch(sock.fileno())
             self._sock = None
-            self._owner.links.discard(self)
+            self._owner.links.pop(self, None)
             session(hello, sock)
             return b""
         self.hello = hello
@@ -159,7 +159,7 @@ class InLink:
         if sock is not None:
             self._owner.reactor.unwatch(sock.fileno())
             sock.close()
-            self._owner.links.discard(self)
+            self._owner.links.pop(self, None)
             if self.hello is not None:
                 self._owner.parted(self.hello)
 
@@ -190,7 +190,8 @@ class Listener:
         self.buffer = memoryview(mmap.mmap(-1, _READ_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         """Read into and copied from: a fresh one of this size per read costs two system calls and many page faults. Mapped, since a
         bytearray is cleared first, and few of its pages are ever needed in most processes."""
-        self.links: set[InLink] = set()
+        self.links: dict[InLink, None] = {}
+        """In the order in which they called."""
         self.on_greeted: Callable[[Hello], None] = _nothing
         self.on_parted: Callable[[Hello], None] = _nothing
         self._sock = sock
@@ -215,7 +216,7 @@ class Listener:
                 self.reactor.later(0.1, self._again)
                 return
             sock.setblocking(False)
-            self.links.add(InLink(sock, self))
+            self.links[InLink(sock, self)] = None
 
     def _again(self) -> None:
         if not self._closed:

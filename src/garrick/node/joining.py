@@ -15,13 +15,14 @@ from garrick.wire.envelope import Raw, fields
 
 if TYPE_CHECKING:
     from garrick.engine.identity import Credentials
+    from garrick.node.edge import AdminEdge
     from garrick.node.host import Host
 
 
 class HostHouse:
-    """A `Host` as a gateway sees it."""
+    """The edge of an admin (a `Host`, or one in a simulated world) as a gateway sees it."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: AdminEdge) -> None:
         self._host = host
 
     @property

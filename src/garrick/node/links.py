@@ -23,7 +23,6 @@ from garrick.node import handshake
 from garrick.node.memory import allocate
 from garrick.node.outlink import LIMIT, PRESS_AT, OutLink
 from garrick.node.reactor import Reactor
-from garrick.node.rundir import RunDir
 from garrick.runtime.once import Once
 from garrick.wire.codec import PROTOCOL, refuse_large
 from garrick.wire.envelope import MAX_LENGTH, MESSAGE, SENDER_IS_REPLY, Raw, encode
@@ -37,6 +36,14 @@ MAX_BODY: Final = MAX_LENGTH - 64 * 1024
 _FLAGS_AT: Final = 5
 _LOOK: Final = refuse_large(LARGE)
 """Called for buffers only (NumPy arrays and the like), so that messages without any pay next to nothing."""
+
+
+class Sockets(Protocol):
+    """Knows where processes listen; see `garrick.node.rundir.RunDir`."""
+
+    def socket(self, number: int) -> str:
+        """The path of the socket of a process."""
+        ...
 
 
 class Bodies(Protocol):
@@ -63,10 +70,20 @@ class Links:
         token: the system's secret.
         reactor: serves the sockets.
         bodies: pickles.
+        pid: of this process, if it is not one of the machine.
     """
 
     def __init__(
-        self, *, system: str, number: int, role: str, rundir: RunDir, token: bytes, reactor: Reactor, bodies: Bodies
+        self,
+        *,
+        system: str,
+        number: int,
+        role: str,
+        rundir: Sockets,
+        token: bytes,
+        reactor: Reactor,
+        bodies: Bodies,
+        pid: int | None = None,
     ) -> None:
         self.system = system
         self.number = number
@@ -85,7 +102,7 @@ class Links:
         self._rundir = rundir
         self._bodies = bodies
         self._careful = bodies.careful
-        self._hello = handshake.hello(handshake.LINK, role, number, os.getpid(), token)
+        self._hello = handshake.hello(handshake.LINK, role, number, os.getpid() if pid is None else pid, token)
         self._links: dict[int, OutLink] = {}
         self._dirty: deque[OutLink] = deque()
         self._lock = threading.Lock()

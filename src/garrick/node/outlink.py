@@ -253,7 +253,7 @@ class OutLink:
         if self._retry < 0:
             return  # a retry is on its way
         try:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            sock = self._reactor.new_socket()
         except OSError as error:
             log.warning(
                 "no descriptor for %s: %s; trying again (ulimit -n; garrick explain GAR-3101)", self._path, error

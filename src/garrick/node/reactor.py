@@ -11,6 +11,7 @@ import itertools
 import os
 import select
 import selectors
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +50,19 @@ class Reactor(Protocol):
     def on_turn(self, action: Callable[[], None]) -> None:
         """Call ``action`` once per turn, before waiting."""
         ...
+
+    def new_socket(self) -> socket.socket:
+        """A new socket for a connection to another process of this machine, whose descriptor it can watch.
+
+        Raises:
+            OSError: there is none to be had.
+        """
+        ...
+
+
+def unix_socket() -> socket.socket:
+    """A Unix socket that never blocks, and that no child gets."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
 
 class Poller:
@@ -105,6 +119,10 @@ class Poller:
     def on_turn(self, action: Callable[[], None]) -> None:
         """See `Reactor.on_turn`."""
         self._turns.append(action)
+
+    def new_socket(self) -> socket.socket:
+        """See `Reactor.new_socket`."""
+        return unix_socket()
 
     # --- Poller
 
@@ -212,6 +230,10 @@ class AsyncioReactor:
     def on_turn(self, action: Callable[[], None]) -> None:
         """See `Reactor.on_turn`."""
         self._turns.append(action)
+
+    def new_socket(self) -> socket.socket:
+        """See `Reactor.new_socket`."""
+        return unix_socket()
 
     def _turn(self) -> None:
         self._scheduled = False

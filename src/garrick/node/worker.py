@@ -146,7 +146,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
         process.links.open(0)
         solo.start()
         solo.run(ended)
-        _say_farewell(runtime)
+        say_farewell(runtime)
         written = process.flushed(FLUSH_SECONDS)
         solo.stop(FLUSH_SECONDS)
         # Whoever writes to an actor that has just ended must hear of it: what has come is a dead letter here, what comes
@@ -168,7 +168,7 @@ def run(config: NodeConfig, number: int, role: str) -> int:
     return GOODBYE
 
 
-def _say_farewell(runtime: Runtime) -> None:
+def say_farewell(runtime: Runtime) -> None:
     """Whoever writes to the actor of this process later is to hear how it ended, and not only that it has."""
     for serial, reason in runtime.tombstones.items():
         if serial >> COUNTER_BITS != runtime.number:  # not one that was made here

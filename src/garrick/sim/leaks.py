@@ -17,6 +17,7 @@ from garrick.runtime.inspection import class_text
 if TYPE_CHECKING:
     from garrick.runtime.cell import Cell
     from garrick.sim.node import SimNode
+    from garrick.sim.runtime import SimRuntime
 
 
 def leaks(
@@ -31,8 +32,8 @@ def leaks(
         keep: who may still live.
         before: `sources` when the world began; what was there then is somebody else's.
     """
-    nodes = list(nodes)
-    cells = [cell for node in nodes for cell in node.runtime.cells.values() if cell.parent != node.runtime.address]
+    runtimes = [runtime for node in nodes for runtime in node.runtimes()]
+    cells = [cell for runtime in runtimes for cell in runtime.cells.values() if cell.parent != runtime.address]
     kept = set(keep)
     grown = True
     while grown:  # parents may live in other systems
@@ -40,8 +41,8 @@ def leaks(
         kept |= new
         grown = bool(new)
     found = [f"actor {_name(cell)} of {cell.parent}" for cell in cells if cell.address not in kept]
-    for node in nodes:
-        found += _left(node, kept)
+    for runtime in runtimes:
+        found += _left(runtime, kept)
     living = [cell.spec.actor_class for cell in cells if cell.address in kept]
     for (name, text), count in (sources() - Counter(before or {})).items():
         if not any(str(getattr(cls, "__module__", cls)).startswith(f"garrick.loaded.{name}.") for cls in living):
@@ -65,12 +66,11 @@ def sources() -> Counter[tuple[str, str]]:
     return found
 
 
-def _left(node: SimNode, kept: set[Address[Any]]) -> Iterator[str]:
-    runtime = node.runtime
+def _left(runtime: SimRuntime, kept: set[Address[Any]]) -> Iterator[str]:
     for slot in {id(slot): slot for slot in (*runtime.slots.values(), *_asks(runtime.cells.values()))}.values():
         if not slot.done and (slot.asker is None or slot.asker.address not in kept):
             yield f"ask to {slot.target}, which gives up at {slot.deadline:g} s"
-    for timer in node.stepped.armed():
+    for timer in runtime.armed():
         if timer.cell.runtime is runtime and timer.cell.state == ENDED:
             yield f"timer of {_name(timer.cell)}, which has ended"
     for serial in runtime.arrivals.held:

@@ -4,14 +4,15 @@ Owns the decision which line an envelope belongs to, so that a policy may change
 of nothing else. Must not know policies. Invariants:
 
 * What one actor sends, asks and says of itself to another one (a question, a signal, a notice of its end) is one line.
-* What came over the network is one line per receiver, as a link is.
+* What came over the network is one line per receiver, as a link is. What came over the sockets of a process is one line for all of its
+  actors: it was in one order already, and what a lost process had written stays before its loss.
 * What a process is told is one line per sender; the creation of an actor comes before everything that is sent to it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import COUNTER_BITS, Address, ReplyAddress
@@ -75,6 +76,60 @@ class _Creation(_Queue):
         super().run()
 
 
+class _Inbound(_Queue):
+    """What has come over the sockets of the process, in that order, for whomever."""
+
+    __slots__ = ("_targets",)
+
+    def __init__(self, lane: OpenLane, receiver: str) -> None:
+        super().__init__(lane, _InboundLine("sockets", receiver))
+        self._targets: deque[tuple[int, bool]] = deque()
+        """For each envelope the serial of whom it is for, and whether it creates that one."""
+        self.line.queue = self  # type: ignore[attr-defined]
+
+    def add(self, number: int, envelope: Any, serial: int, creates: bool, first: bool) -> None:
+        """One envelope more."""
+        if first:
+            self._targets.appendleft((serial, creates))
+        else:
+            self._targets.append((serial, creates))
+        self.put(number, envelope, first=first)
+
+    def waits_for(self, taken: int) -> list[Line] | None:
+        """Who also waits for what the first envelope behind ``taken`` others waits for: its receiver has still to be created."""
+        serial, creates = self._targets[taken]
+        return None if creates else self._lane.closed.get(serial)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def run(self) -> None:
+        """See Gated."""
+        serial, creates = self._targets.popleft()
+        if creates:
+            self._lane.created(serial)
+        super().run()
+
+
+class _InboundLine(Line):
+    """A line whose head decides whether it has to wait."""
+
+    __slots__ = ("queue",)
+
+    queue: _Inbound
+
+    @property
+    def closed(self) -> list[Line] | None:
+        """See Line."""
+        if not self.events:
+            return None
+        return self.queue.waits_for(len(self.queue) - len(self.events))
+
+    @closed.setter
+    def closed(self, closed: list[Line] | None) -> None:
+        """It is found out each time."""
+
+
 class OpenLane:
     """Takes the place of `garrick.runtime.runtime.Runtime.lane`; see the module.
 
@@ -91,10 +146,14 @@ class OpenLane:
         self._crew = crew
         self.kernel = kernel
         self._member = member
-        self._life = kernel.life(runtime.system.partition("@")[0])
+        self._life = kernel.life(runtime.label)
         self._arrivals = 0
         self._queues: dict[tuple[str, int], _Queue] = {}
-        self._closed: dict[int, list[Line]] = {}
+        self.closed: dict[int, list[Line]] = {}
+        """The lines that wait for the creation of their receiver, by its serial."""
+        self.arriving = False
+        """Whether what is put in now comes over a socket of the process."""
+        self._inbound: _Inbound | None = None
         self._names: dict[int, str] = {0: self._life}
 
     def __len__(self) -> int:
@@ -105,6 +164,9 @@ class OpenLane:
 
     def append(self, envelope: Any) -> None:
         """See `garrick.sim.runtime.Lane` and `garrick.sim.runtime.MemberLane`."""
+        if self.arriving:
+            self._arrive(envelope, first=False)
+            return
         cell, message, sender = envelope
         runtime = self.runtime
         hand = self._crew.running
@@ -118,22 +180,60 @@ class OpenLane:
             return
         serial = self._subject(message, sender)
         source = self._origin(sender[2] if message == runtime.signal else None)
-        if isinstance(sender, Cell) or message == runtime.refuse:
-            created = sender if isinstance(sender, Cell) else sender[0]
-            if created.state == STARTING and serial not in self._closed and message != runtime.run_queue:
-                self._closed[serial] = []
-                self._wait(envelope, _Creation(self, Line(source, self.name(serial)), serial))
-                return
-        self._wait(envelope, self._queue(source, serial))
+        if self._creates(message, sender, serial):
+            self.closed[serial] = []
+            self._wait(envelope, _Creation(self, Line(source, self.name(serial)), serial))
+        else:
+            self._wait(envelope, self._queue(source, serial))
+
+    def extend(self, envelopes: Iterable[Any]) -> None:
+        """See `garrick.sim.runtime.Lane`."""
+        for envelope in envelopes:
+            self.runtime.append(envelope)
+
+    def _creates(self, message: Any, argument: Any, serial: int) -> bool:
+        """Whether an event of the runtime is the first step of an actor."""
+        runtime = self.runtime
+        if not isinstance(argument, Cell) and message != runtime.refuse:
+            return False
+        cell = argument if isinstance(argument, Cell) else argument[0]
+        return cell.state == STARTING and serial not in self.closed and message != runtime.run_queue
+
+    def _arrive(self, envelope: Any, *, first: bool) -> None:
+        cell, message, sender = envelope
+        creates = False
+        if cell is self.runtime.control:
+            serial = self._subject(message, sender)
+            creates = self._creates(message, sender, serial)
+            if creates:
+                self.closed[serial] = []
+        else:
+            serial = cell.address.serial
+        if self._inbound is None:
+            self._inbound = _Inbound(self, self._life)
+        self._arrivals += 1
+        self.envelopes[self._arrivals] = envelope
+        self._inbound.add(self._arrivals, envelope, serial, creates, first)
 
     def appendleft(self, envelope: Any) -> None:
         """A stop that waits for nothing overtakes what its sender has sent before."""
+        if self.arriving:
+            self._arrive(envelope, first=True)
+            return
         source = self._origin(envelope[2][2])
         self._wait(envelope, self._queue(source, self._subject(envelope[1], envelope[2])), first=True)
 
+    def arrival(self, action: Callable[[], object]) -> object:
+        """What ``action`` puts in comes over a socket."""
+        self.arriving = True
+        try:
+            return action()
+        finally:
+            self.arriving = False
+
     def created(self, serial: int) -> None:
         """What was sent to a new actor may arrive."""
-        self.kernel.open(self._closed.pop(serial))
+        self.kernel.open(self.closed.pop(serial))
 
     def name(self, serial: int) -> str:
         """What an actor of this runtime is called in the order of events."""
@@ -159,7 +259,7 @@ class OpenLane:
             cell = self.runtime.cells.get(serial)
             if cell is not None:
                 self.kernel.names[name] = class_text(cell.spec.actor_class).rpartition(".")[2]
-            line = Line(source, name, self._closed.get(serial))
+            line = Line(source, name, self.closed.get(serial))
             queue = self._queues[key] = _Queue(self, line)
         return queue
 

@@ -8,6 +8,7 @@ loop of its own, on which no user code runs, by its own clock; what arrives for 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
@@ -66,11 +67,11 @@ class WorldMembership:
         engine = MemoryEngine(
             convention.network, schedule=self._schedule, now=self.loop.time, reachability=False, is_news=self._is_news
         )
-        self._gateway = Gateway(node.runtime.system, self, engine)
+        self._gateway = Gateway(node.runtime.system, node.house or self, engine)
         self._joining: Task[None] | None = None
         self.joined = Once()
         """`join` is done."""
-        self._inbound = Inbound(node.runtime, _NoLinks())  # type: ignore[arg-type]
+        self._inbound: Inbound | None = None
 
     def join(self) -> None:
         """Begin to take part, as soon as the process of the system has joined its admin: events may come in any order."""
@@ -120,8 +121,20 @@ class WorldMembership:
 
     def forward(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See Membership."""
-        raw = encode(kind, target, sender, dumps(message), self._runtime.system)
+        self.forward_raw(encode(kind, target, sender, dumps(message), self._runtime.system))
+
+    def forward_raw(self, raw: Raw) -> None:
+        """See Membership."""
         self.loop.call_soon_threadsafe(self._gateway.forward, raw)
+
+    def give_back(self, raw: Raw, reason: str) -> None:
+        """See Membership."""
+        self.loop.call_soon_threadsafe(self._gateway.give_back, raw, reason)
+
+    @property
+    def suspected(self) -> AbstractSet[str]:
+        """See `garrick.node.edge.Gateway`."""
+        return self._gateway.suspected
 
     def announce(self, info: SystemInfo) -> None:
         """See Membership."""
@@ -179,6 +192,8 @@ class WorldMembership:
         self._node.admin.apply(effects)
 
     def _receive(self, raw: bytes) -> None:
+        if self._inbound is None:
+            self._inbound = Inbound(self._runtime, _NoLinks())  # type: ignore[arg-type]
         self._inbound.receive([raw], 0)
 
 

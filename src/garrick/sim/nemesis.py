@@ -13,13 +13,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from garrick.errors import InvalidArgument
 from garrick.sim.kernel import Due
+from garrick.sim.systems import STEP_NS
 from garrick.sim.units import Rate
 
 if TYPE_CHECKING:
+    from garrick.sim.housed import HousedNode
     from garrick.sim.net import Cut
     from garrick.sim.world import World
 
@@ -57,6 +59,9 @@ class Nemesis:
         """How often each kind has happened."""
         actions: dict[str, Callable[[str, int, int], None]] = {
             "kill_system": self._kill,
+            "kill_process": self._kill_process,
+            "pause_process": self._pause_process,
+            "slow_process": self._slow_process,
             "pause": self._pause,
             "slow": self._slow,
             "full_mailbox": self._full_mailbox,
@@ -143,14 +148,37 @@ class Nemesis:
 
     def _slow(self, name: str, slot: int, lasts: int) -> None:
         node = self._world._nodes[name]
-        self._world._slow(name, 1 + self._choices.choose("nemesis.slow factor", (name, slot), 100))
-        self._after(lasts, lambda: node.gate.slow_down(0))
+        node.slow_down(STEP_NS * (1 + self._choices.choose("nemesis.slow factor", (name, slot), 100)))
+        self._after(lasts, lambda: node.slow_down(0))
+
+    def _process(self, name: str, slot: int) -> tuple[HousedNode, int] | None:
+        """One of the processes of a system, if it has any."""
+        node: Any = self._world._nodes[name]
+        numbers = sorted(node.roles()) if node.workers else []
+        return (node, numbers[self._choices.choose("nemesis.process", (name, slot), len(numbers))]) if numbers else None
+
+    def _kill_process(self, name: str, slot: int, _lasts: int) -> None:
+        chosen = self._process(name, slot)
+        if chosen is not None:
+            chosen[0].kill_process(chosen[1])
+
+    def _pause_process(self, name: str, slot: int, lasts: int) -> None:
+        chosen = self._process(name, slot)
+        if chosen is not None:
+            self._world._pause(chosen[0].process(chosen[1]), lasts)
+
+    def _slow_process(self, name: str, slot: int, lasts: int) -> None:
+        chosen = self._process(name, slot)
+        if chosen is not None:
+            gate = chosen[0].process(chosen[1]).gate
+            gate.slow_down(STEP_NS * (1 + self._choices.choose("nemesis.slow factor", (name, slot), 100)))
+            self._after(lasts, lambda: gate.slow_down(0))
 
     def _full_mailbox(self, name: str, _slot: int, lasts: int) -> None:
-        self._world._nodes[name].stepped.full.begin(lasts)
+        self._world._fill(self._world._nodes[name], lasts)
 
     def _spawn_failure(self, name: str, _slot: int, lasts: int) -> None:
-        self._world._nodes[name].stepped.barren.begin(lasts)
+        self._world._nodes[name].barren.begin(lasts)
 
     def _cut_off(self, name: str, slot: int, lasts: int) -> None:
         net = self._world.net

@@ -22,13 +22,18 @@ from garrick.runtime.signals import SystemInfo
 from garrick.sim.clock import LocalClock, VirtualClock
 from garrick.sim.hands import Crew
 from garrick.sim.rng import SeededRandom
-from garrick.sim.runtime import SimRuntime
+from garrick.sim.runtime import Fault, SimRuntime
 from garrick.sim.stepped import Stepped
 from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
+    from garrick.node.joining import HostHouse
     from garrick.runtime.async_lane import AsyncLane
+    from garrick.sim.gate import Gate
+    from garrick.sim.host import SimHost
     from garrick.sim.loop import StepLoop
+    from garrick.sim.membership import WorldMembership
+    from garrick.wire.envelope import Raw
 
 STOP_MARGIN = 5.0
 """Virtual seconds beyond the grace that the end of a system may take."""
@@ -51,6 +56,14 @@ class Membership(Protocol):
 
     def join(self) -> None:
         """Begin to take part."""
+        ...
+
+    def forward_raw(self, raw: Raw) -> None:
+        """Send an envelope to another system."""
+        ...
+
+    def give_back(self, raw: Raw, reason: str) -> None:
+        """An envelope from another system finds nobody."""
         ...
 
     @property
@@ -136,6 +149,9 @@ class SimNode:
     ) -> None:
         self.name = name
         self.crew = crew
+        self.seed = seed
+        self.workers = 0
+        """Processes for its actors; 0: it is one process."""
         self.clock: LocalClock | VirtualClock = LocalClock(crew.kernel.clock) if member else crew.kernel.clock
         self.capabilities = dict(capabilities)
         """Those that it started with."""
@@ -147,31 +163,58 @@ class SimNode:
         self.farewell = True
         """Whether the others are told of its end: not when all end at once."""
         self.loop: StepLoop | None = None
-        system = f"{name}@{incarnation}"
-        self.admin = SimAdmin(system, capabilities, self.clock)
+        self.house: HostHouse | None = None
+        """What the gateway speaks to; None: `garrick.sim.membership` itself."""
+        self.barren = Fault(crew.kernel.clock)
+        """No process can be started."""
+        self._stopped = False
+        self._ended = Once()
+        self._build(f"{name}@{incarnation}", member=member)
+
+    def _build(self, system: str, *, member: bool) -> None:
+        crew, capabilities, seed = self.crew, self.capabilities, self.seed
+        self.admin: SimAdmin | SimHost
+        self.admin = admin = SimAdmin(system, capabilities, self.clock)
         self.stepped = runtime = SimRuntime(
             crew,
             member=member,
             system=system,
-            number=self.admin.number,
+            number=admin.number,
             clock=self.clock,
             random=SeededRandom(seed, system),
             outbound=self,
             placement=Placer(),
             capabilities=capabilities,
         )
+        runtime.barren = self.barren
         self.runtime: Runtime = runtime
         self.gate = runtime.gate
         if member:
-            self.admin.machine.pulled = True
-            runtime.convention = self.admin.machine.core.members
+            admin.machine.pulled = True
+            runtime.convention = admin.machine.core.members
         self._pauses = 0
         runtime.start_async = self._start_async
-        self._stopped = False
-        self._ended = Once()
-        self.admin.on_end = self._ended.finish
+        admin.on_end = self._ended.finish
         self._scheduler = Stepped(runtime, crew)
-        self.admin.attach(runtime)
+        admin.attach(runtime)
+
+    def runtimes(self) -> list[SimRuntime]:
+        """Of all its processes that run."""
+        return [self.stepped]
+
+    def gates(self) -> list[Gate]:
+        """Of all its processes that run."""
+        return [self.gate]
+
+    def loops(self) -> list[StepLoop]:
+        """Those on which code of users runs, or has run."""
+        return [] if self.loop is None else [self.loop]
+
+    def attach(self, membership: WorldMembership) -> None:
+        """It is to be a member of a convention."""
+        self.membership = membership
+        assert isinstance(self.admin, SimAdmin)
+        self.admin.membership = membership
 
     def post(self, target: Address[Any], message: Any, sender: Address[Any] | None, kind: int) -> None:
         """See `garrick.ports.Outbound`."""
@@ -244,11 +287,16 @@ class SimNode:
             process.abandon(self.runtime)
             self._scheduler.stop(0.0)
 
+    def slow_down(self, cost: int) -> None:
+        """Each event takes ``cost`` nanoseconds; 0: none, as usual."""
+        for gate in self.gates():
+            gate.slow_down(cost)
+
     def recover(self) -> None:
         """It is neither paused nor slow any more, and can do all that it could."""
-        self.gate.slow_down(0)
+        self.slow_down(0)
         self.stepped.full.end()
-        self.stepped.barren.end()
+        self.barren.end()
         if self._pauses:
             self._pauses = 1
             self.resume()
@@ -260,9 +308,9 @@ class SimNode:
 
     def close(self) -> None:
         """Release the loop, when the world's threads have ended."""
-        if self.loop is not None:
-            self.loop.forget()
-            self.loop.close()
+        for loop in self.loops():
+            loop.forget()
+            loop.close()
         if self.membership is not None:
             self.membership.close()
 
@@ -280,9 +328,9 @@ class SimNode:
         lane.submit(*step)
 
     def _end_tasks(self) -> None:
-        if self.loop is not None:
+        for loop in self.loops():
             ended = Once()
-            self.loop.cancel_all(ended.finish)
+            loop.cancel_all(ended.finish)
             self.crew.wait(ended, self.crew.kernel.clock.now() + STOP_MARGIN)
 
 

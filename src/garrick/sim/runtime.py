@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
@@ -16,6 +16,7 @@ from garrick.errors import SpawnFailed
 from garrick.inbox import _InboxActor
 from garrick.observe.here import HERE
 from garrick.runtime.mailbox import Mailbox
+from garrick.runtime.once import Once
 from garrick.runtime.reports import class_name
 from garrick.runtime.runtime import Runtime
 from garrick.runtime.signals import SystemInfo, View
@@ -57,6 +58,11 @@ class Lane(deque[Any]):
         """Any thread."""
         super().appendleft(envelope)
         self._put(self)
+
+    def extend(self, envelopes: Iterable[Any]) -> None:
+        """Any thread."""
+        for envelope in envelopes:
+            self._runtime.append(envelope)
 
     def step(self) -> None:
         """See Channel."""
@@ -124,7 +130,7 @@ class SimTimers(TimerHeap):
         self._clock: VirtualClock | LocalClock = runtime.clock  # type: ignore[assignment]
         self._fired: list[Any] = []
         self._count = 0
-        self._line = ("timer", f"timers of {runtime.system.partition('@')[0]}")
+        self._line = ("timer", f"timers of {runtime.label}")
 
     def arm(self, due: float, item: Any) -> None:
         """See TimerHeap."""
@@ -184,12 +190,37 @@ class Fault:
         self._until = 0
 
 
+class TurnLock:
+    """As a lock of threads: who holds it may wait, and others come meanwhile, on the one thread that runs."""
+
+    __slots__ = ("_crew", "_held", "_waiting")
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._held = False
+        self._waiting: deque[Once] = deque()
+
+    def __enter__(self) -> None:
+        while self._held:
+            turn = Once()
+            self._waiting.append(turn)
+            self._crew.wait(turn, None)
+        self._held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._held = False
+        if self._waiting:
+            self._waiting.popleft().finish()
+
+
 class SimRuntime(Runtime):
     """See the module.
 
     Args:
         crew: of the world.
-        member: whether the world has other systems.
+        member: whether there are other runtimes.
+        label: what its process is called in choices; by default as its system.
+        gate: of its process, if there is one already.
         arguments: of Runtime.
     """
 
@@ -198,14 +229,17 @@ class SimRuntime(Runtime):
 
     threads = False
 
-    def __init__(self, crew: Crew, *, member: bool, **arguments: Any) -> None:
+    def __init__(
+        self, crew: Crew, *, member: bool, label: str = "", gate: Gate | None = None, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
         kernel = crew.kernel
+        self.label = label or self.system.partition("@")[0]
         self.convention: Members | None = None
         """What its admin knows of other systems: looked up when an actor is placed, so that nobody has to be told of each change."""
         self.dead = False
         """Its system has crashed: nothing happens any more, not even a ``finally``."""
-        self.gate = Gate(kernel)
+        self.gate = gate or Gate(kernel)
         self.full = Fault(kernel.clock)
         """No bounded mailbox has room."""
         self.barren = Fault(kernel.clock)
@@ -222,6 +256,7 @@ class SimRuntime(Runtime):
         self.lane = lane
         self.append = self._noting(lane.append)
         self.timers = SimTimers(self, kernel)
+        self.spawn_lock = TurnLock(crew)  # type: ignore[assignment]
 
     def aside(self, work: Callable[[], None]) -> None:
         """See Runtime: one thing happens at a time here."""

@@ -18,16 +18,18 @@ from garrick.sim.clock import SECOND
 from garrick.sim.disk import SimDisk
 from garrick.sim.kernel import Due
 from garrick.sim.net import RECONNECT_NS, name_of
-from garrick.sim.units import Duration, nanoseconds
+from garrick.sim.units import Duration, Span, nanoseconds, span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from garrick.engine.memory import MemoryNetwork
     from garrick.sim.choices import Choices
+    from garrick.sim.housed import HousedNode
     from garrick.sim.kernel import Kernel
     from garrick.sim.net import Net
     from garrick.sim.node import SimNode
+    from garrick.sim.process import SimProcess
     from garrick.system import ActorSystem
 
 STEP_NS = 50_000
@@ -47,14 +49,14 @@ class SystemFaults:
         self._crashes: Counter[str] = Counter()
         self._script: Counter[tuple[str, str]] = Counter()
         self._disks: dict[str, SimDisk] = {}
-        self._down: dict[str, Mapping[str, Any]] = {}
-        """What crashed -> its capabilities."""
+        self._down: dict[str, tuple[Mapping[str, Any], int]] = {}
+        """What crashed -> its capabilities and workers."""
 
-    def system(self, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
+    def system(self, name: str, capabilities: Mapping[str, Any] | None = None, *, workers: int = 0) -> ActorSystem:
         """See World."""
         raise NotImplementedError
 
-    def _begin(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
+    def _begin(self, name: str, capabilities: Mapping[str, Any], workers: int) -> ActorSystem:
         """Start a system without waiting until it takes part."""
         raise NotImplementedError
 
@@ -102,7 +104,7 @@ class SystemFaults:
             if "disk" not in keep and self._scripted("lost disk", system):
                 self._disks[node.name].wipe()
         del self._nodes[node.name]
-        self._down[node.name] = node.capabilities
+        self._down[node.name] = node.capabilities, node.workers
         if silent is None:
             self._crashes[node.name] += 1
             silent = self.choices.choose("crash.silent", (node.name, self._crashes[node.name]), 2) == 1
@@ -112,7 +114,7 @@ class SystemFaults:
     def revive(self, name: str) -> None:
         """Start a system again that has crashed, as `restart` does, but without waiting for it; nothing if it runs."""
         if name in self._down:
-            self._begin(name, self._down.pop(name))
+            self._begin(name, *self._down.pop(name))
 
     @property
     def down(self) -> list[str]:
@@ -135,19 +137,45 @@ class SystemFaults:
             self._crash(name)
         if name not in self._down:
             raise InvalidArgument(f"no system {name!r} has crashed in this world", hint="start it with `World.system`")
-        return self.system(name, self._down.pop(name))  # which waits
+        capabilities, workers = self._down.pop(name)
+        return self.system(name, capabilities, workers=workers)  # which waits
 
-    def pause(self, system: Any, duration: Duration) -> None:
-        """Nothing of a system happens for so long, as when its processes are stopped; its connections stay.
+    def processes(self, system: Any) -> dict[int, str]:
+        """The processes of a system that run, but for its admin and the program: by number, ``worker`` or ``dedicated``.
 
         Raises:
-            InvalidArgument: no such system runs, or this is no duration.
+            InvalidArgument: no such system runs, or it has no workers.
+        """
+        return self._housed(system).roles()
+
+    def kill_process(self, system: Any, process: int) -> None:
+        """Kill one process of a system: its actors are lost, the others are told, and a worker is replaced.
+
+        Raises:
+            InvalidArgument: no such system runs, or no such process.
+        """
+        housed = self._housed(system)
+        housed.process(process)
+        if self._scripted("killed process", system):
+            housed.kill_process(process)
+
+    def pause(self, system: Any, duration: Duration, *, process: int | None = None) -> None:
+        """Nothing of a system happens for so long, as when its processes are stopped; its connections stay.
+
+        Args:
+            system: which one.
+            duration: how long.
+            process: only this one of its processes.
+
+        Raises:
+            InvalidArgument: no such system runs, or no such process, or this is no duration.
         """
         lasts = nanoseconds(duration)
-        if self._scripted("pause", system):
-            self._pause(self._node(system), lasts)
+        node: SimNode | SimProcess = self._node(system) if process is None else self._housed(system).process(process)
+        if self._scripted("pause" if process is None else "pause of a process", system):
+            self._pause(node, lasts)
 
-    def _pause(self, node: SimNode, lasts: int) -> None:
+    def _pause(self, node: SimNode | SimProcess, lasts: int) -> None:
         node.pause()
         self._kernel.at(self._kernel.clock.ns + lasts, Due(node.resume))
 
@@ -159,33 +187,60 @@ class SystemFaults:
         """
         lasts = nanoseconds(duration)
         if self._scripted("full mailbox", system):
-            self._node(system).stepped.full.begin(lasts)
+            self._fill(self._node(system), lasts)
+
+    def _fill(self, node: SimNode, lasts: int) -> None:
+        for runtime in node.runtimes():
+            runtime.full.begin(lasts)
 
     def fail_spawns(self, system: Any, duration: Duration) -> None:
-        """No actor can be made in a system for so long, as when it can't start a process: `SpawnFailed`, and ``ChildExited`` for parents.
+        """No process can be started in a system for so long.
 
-        An actor that restarts has its process already.
+        In a system that is one process no actor can be made: `SpawnFailed`, and ``ChildExited`` for parents; one that restarts is there
+        already. In a system with workers those that died stay away, and actors with ``isolation="process"`` fail.
 
         Raises:
             InvalidArgument: no such system runs, or this is no duration.
         """
         lasts = nanoseconds(duration)
         if self._scripted("spawn failure", system):
-            self._node(system).stepped.barren.begin(lasts)
+            self._node(system).barren.begin(lasts)
 
-    def slow(self, system: Any, factor: float) -> None:
+    def slow(self, system: Any, factor: float, *, process: int | None = None) -> None:
         """Each event of a system takes ``factor`` times `STEP_NS` from now on; 0: no time, as usual.
 
+        Args:
+            system: which one.
+            factor: how slow.
+            process: only this one of its processes.
+
         Raises:
-            InvalidArgument: no such system runs, or the factor is negative.
+            InvalidArgument: no such system runs, or no such process, or the factor is negative.
         """
         if factor < 0:
             raise InvalidArgument(f"a factor of {factor}", hint="0 is as fast as can be")
-        if not factor or self._scripted("slow", system):
-            self._slow(system, factor)
+        if process is not None:
+            gate = self._housed(system).process(process).gate
+            if not factor or self._scripted("slow process", system):
+                gate.slow_down(round(factor * STEP_NS))
+        elif not factor or self._scripted("slow", system):
+            self._node(system).slow_down(round(factor * STEP_NS))
 
-    def _slow(self, system: Any, factor: float) -> None:
-        self._node(system).gate.slow_down(round(factor * STEP_NS))
+    def delay_sockets(self, system: Any, latency: Span) -> None:
+        """What one process of a system writes to another one is under way for so long from now on, between nothing and nothing at first.
+
+        Args:
+            system: which one.
+            latency: a duration, or from and to.
+
+        Raises:
+            InvalidArgument: no such system runs, it has no workers, or this is no duration.
+        """
+        low, high = span(latency)
+        wires = self._housed(system).wires
+        if low and not self._scripted("slow sockets", system):
+            low, high = 0, high - low
+        wires.latency = (low, high)
 
     def set_clock(self, system: Any, seconds: Duration) -> None:
         """Set the wall clock of a system forward by so much (back, if negative); what measures time spans is not affected.
@@ -215,6 +270,14 @@ class SystemFaults:
         self.engine.start()
         for node in list(self._nodes.values()):
             node.recover()
+
+    def _housed(self, system: Any) -> HousedNode:
+        node = self._node(system)
+        if not node.workers:
+            raise InvalidArgument(
+                f"the system {node.name!r} is one process", hint="World.system(..., workers=2) makes one of several"
+            )
+        return node  # type: ignore[return-value]
 
     def _node(self, system: Any) -> SimNode:
         name = name_of(system)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from garrick.errors import SimFailure
     from garrick.sim.hands import Crew
     from garrick.sim.node import SimNode
+    from garrick.sim.runtime import SimRuntime
 
 LAST = 20
 """Events of an actor that `Watching.inspect` shows."""
@@ -157,10 +158,11 @@ class Watching:
 
     def _stuck(self) -> list[str]:
         nodes = list(self._nodes.values())
-        if any(node.stepped.gate.closed for node in nodes):
+        if any(gate.closed for node in nodes for gate in node.gates()):
             return []
-        cells = [cell for node in nodes for cell in node.runtime.cells.values()]
-        if not any(node.runtime.waiting for node in nodes) and not any(cell.waits or cell.queue for cell in cells):
+        runtimes = [runtime for node in nodes for runtime in node.runtimes()]
+        cells = [cell for runtime in runtimes for cell in runtime.cells.values()]
+        if not any(runtime.waiting for runtime in runtimes) and not any(cell.waits or cell.queue for cell in cells):
             return []
         return [
             f"{inspection.class_text(cell.spec.actor_class).rpartition('.')[2]} {cell.address}: {cell.whereabouts()}"
@@ -275,23 +277,33 @@ class Watching:
 
     def actor(self, address: Address[Any]) -> Any:
         """The instance behind an address, for checks to look at; another one after a restart. None: there is none now."""
+        runtime = self._home(address)
+        cell = None if runtime is None else runtime.cells.get(address.serial)
+        return None if cell is None else cell.actor
+
+    def _home(self, address: Address[Any]) -> SimRuntime | None:
+        """The process that has this actor; if none has, the one where it would be."""
+        found = None
         for node in self._nodes.values():
             if node.runtime.system == address.system:
-                cell = node.runtime.cells.get(address.serial)
-                return None if cell is None else cell.actor
-        return None
+                for runtime in node.runtimes():
+                    if address.serial in runtime.cells:
+                        return runtime
+                    if found is None or runtime.number == address.process:
+                        found = runtime
+        return found
 
     def inspect(self, actor: Address[Any]) -> dict[str, Any]:
         """What is known of an actor: state, mailbox, timers, children, what it waits for, its attributes and its newest events."""
         answers: list[dict[str, Any]] = []
         events = [str(event) for event in self.events(actor)]
-        for node in self._nodes.values():
-            if node.runtime.system == actor.system:
-                inspection.inspect(node.runtime, "show", {"serial": actor.serial}, answers.append)
-                hidden = ("_cell", "address")
-                attributes = getattr(self.actor(actor), "__dict__", {})
-                own = {name: value for name, value in attributes.items() if name not in hidden}
-                return {**answers[0], "attributes": own, "events": events}
+        runtime = self._home(actor)
+        if runtime is not None:
+            inspection.inspect(runtime, "show", {"serial": actor.serial}, answers.append)
+            hidden = ("_cell", "address")
+            attributes = getattr(self.actor(actor), "__dict__", {})
+            own = {name: value for name, value in attributes.items() if name not in hidden}
+            return {**answers[0], "attributes": own, "events": events}
         return {"state": "unknown", "attributes": {}, "events": events}
 
     # --- breakpoints ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from garrick.errors import SystemExists
+from garrick.errors import InvalidArgument, SystemExists
 from garrick.runtime.once import Once
 from garrick.sim.bugs import Bugs
 from garrick.sim.checks import Checks
@@ -103,17 +103,20 @@ class World(SystemFaults, Watching):
 
     # --- systems -------------------------------------------------------------------------------------------------------------
 
-    def system(self, name: str, capabilities: Mapping[str, Any] | None = None) -> ActorSystem:
+    def system(self, name: str, capabilities: Mapping[str, Any] | None = None, *, workers: int = 0) -> ActorSystem:
         """Start a system, which joins the convention.
 
         Args:
             name: unique among those that run.
             capabilities: what actors can require.
+            workers: 0: the system is one process, and messages between its actors are passed as they are. Else it has an admin, so many
+                workers, and processes for actors with ``isolation="process"``, as base ``multiprocess`` has them; the program only asks.
 
         Raises:
             SystemExists: one of that name runs.
+            InvalidArgument: ``workers`` is negative.
         """
-        system = self._begin(name, capabilities or {})
+        system = self._begin(name, capabilities or {}, workers)
         self._await([name])
         self.run(VIEW_SECONDS)
         return system
@@ -123,6 +126,8 @@ class World(SystemFaults, Watching):
         count: int,
         prefix: str = "s",
         capabilities: Mapping[str, Any] | Callable[[int], Mapping[str, Any]] | None = None,
+        *,
+        workers: int = 0,
     ) -> list[ActorSystem]:
         """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then.
 
@@ -130,10 +135,11 @@ class World(SystemFaults, Watching):
             count: how many.
             prefix: of their names.
             capabilities: of each of them; a function gets its number, from 1.
+            workers: of each of them, see `system`.
         """
         names = [f"{prefix}{number}" for number in range(1, count + 1)]
         systems = [
-            self._begin(name, capabilities(number) if callable(capabilities) else capabilities or {})
+            self._begin(name, capabilities(number) if callable(capabilities) else capabilities or {}, workers)
             for number, name in enumerate(names, 1)
         ]
         self._await(names)
@@ -153,7 +159,9 @@ class World(SystemFaults, Watching):
         self._alone = True
         return self._new(name, capabilities)
 
-    def _begin(self, name: str, capabilities: Mapping[str, Any]) -> ActorSystem:
+    def _begin(self, name: str, capabilities: Mapping[str, Any], workers: int) -> ActorSystem:
+        if workers < 0:
+            raise InvalidArgument(f"workers={workers}", hint="0: one process; else how many")
         if name in self._nodes:
             raise SystemExists(f"a system {name!r} runs in this world")
         from garrick.sim.membership import Convention, WorldMembership  # late: loads asyncio
@@ -163,9 +171,9 @@ class World(SystemFaults, Watching):
             self.net.attach(self._convention.network, name)
             self.engine.attach(self._convention.network)
         self._down.pop(name, None)
-        node = self._new(name, capabilities)
+        node = self._new(name, capabilities, workers)
         membership = WorldMembership(node, self._convention)
-        node.membership = node.admin.membership = membership
+        node.attach(membership)
         self._kernel.put(Due(membership.join))
         system = self._systems[name] = ActorSystem.__new__(ActorSystem)
         system._adopt(node)
@@ -188,9 +196,15 @@ class World(SystemFaults, Watching):
         for membership in memberships:
             membership.check()
 
-    def _new(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
+    def _new(self, name: str, capabilities: Mapping[str, Any], workers: int = 0) -> SimNode:
         incarnation = self._ids.incarnation(name)
-        node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
+        node: SimNode
+        if workers:
+            from garrick.sim.housed import HousedNode  # late: loads what real processes are made of
+
+            node = HousedNode(self._crew, self.choices, name, incarnation, capabilities, self.seed, workers=workers)
+        else:
+            node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
         node.world = self
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
@@ -227,10 +241,11 @@ class World(SystemFaults, Watching):
             swarm: each seed has only some of the faults; the log says which.
             buggify: Garrick's own code takes rarer ways here and there (`garrick.buggify`).
             rates: how often, such as ``"1/10min"``, or ``"1/5min:2s..20s"`` with how long it lasts. To each system: ``kill_system``,
-                ``pause``, ``slow``, ``cut_off``, ``clock_jump``, ``full_mailbox`` (bounded ones), ``spawn_failure``; to each rack (all
-                systems with one value of the capability ``rack``): ``rack_power``, ``rack_cut`` (cut off from the others); to the
-                whole: ``partition``, ``swizzle`` (some systems are cut off one by one and come back in another order), ``engine`` (an
-                outage), ``directory`` (an outage after which the directory knows nobody).
+                ``pause``, ``slow``, ``cut_off``, ``clock_jump``, ``full_mailbox`` (bounded ones), ``spawn_failure``, and if it has workers,
+                to one of its processes: ``kill_process``, ``pause_process``, ``slow_process``; to each rack (all systems with one value of
+                the capability ``rack``): ``rack_power``, ``rack_cut`` (cut off from the others); to the whole: ``partition``, ``swizzle``
+                (some systems are cut off one by one and come back in another order), ``engine`` (an outage), ``directory`` (an outage
+                after which the directory knows nobody).
 
         Raises:
             InvalidArgument: something is not understood.
@@ -345,7 +360,7 @@ class World(SystemFaults, Watching):
         """See SystemFaults."""
         self._systems.pop(node.name, None)
         self._crew.buried += 1
-        if node.loop is not None:
+        if node.loops():
             self._dead.append(node)
         else:
             node.close()

@@ -21,7 +21,7 @@ ACTORS = 200
 def report(subject: ActorSystem | World) -> str:
     """What is known of a system or of all systems of a world, as text."""
     world = subject if isinstance(subject, World) else world_of(subject)
-    runtimes = [node.runtime for node in world._nodes.values()] if world is not None else []
+    runtimes = [runtime for node in world._nodes.values() for runtime in node.runtimes()] if world is not None else []
     if world is None and isinstance(subject, ActorSystem):
         runtimes = [subject._runtime]
     lines: list[str] = []
@@ -37,7 +37,8 @@ def report(subject: ActorSystem | World) -> str:
 
 
 def _tree(runtime: Any) -> Iterable[str]:
-    yield f"system {runtime.system}, {len(runtime.cells)} actors in the program's process:"
+    place = f"process {runtime.number}" if "/" in getattr(runtime, "label", "") else "the program's process"
+    yield f"system {runtime.system}, {len(runtime.cells)} actors in {place}:"
     waiting = inspection.waiting_in_lane(runtime)
     children: dict[Any, list[Any]] = {}
     cells = list(runtime.cells.values())[:ACTORS]
