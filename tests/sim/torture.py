@@ -92,6 +92,30 @@ def _drive(world: World, kind: type[Node]) -> None:
     world.run(5)
 
 
+def processes(world: World) -> None:
+    """Systems with workers: their processes die, stand still and are slow, and children come and go in processes of their own."""
+    systems = world.systems(2, workers=2)
+    nodes = [system.spawn(kind, number % 2) for number, system in enumerate(systems) for kind in (Node, AsyncNode)]
+    for node in nodes:
+        systems[0].send(node, nodes)
+    for system in systems:
+        world.delay_sockets(system, (0, "2ms"))
+    world.nemesis(kill_process="1/3s", pause_process="1/3s", slow_process="1/5s", kill_system="1/20s", spawn_failure="1/20s")
+    for number in range(6):
+        world.run(0.5)
+        for node in nodes:
+            try:
+                systems[0].ask(node, number, timeout=0.3)
+            except GarrickError:
+                pass
+        try:
+            nodes.append(systems[0].spawn(Node, isolation="process", timeout=1))
+        except GarrickError:
+            pass
+    world.quiet()
+    world.run(5)
+
+
 def waiting(world: World) -> None:
     """Synchronous actors only."""
     _drive(world, Node)
@@ -102,7 +126,7 @@ def coroutines(world: World) -> None:
     _drive(world, AsyncNode)
 
 
-KINDS = {"sync": waiting, "async": coroutines}
+KINDS = {"sync": waiting, "async": coroutines, "processes": processes}
 
 
 def line(kind: str, seed: int) -> str:

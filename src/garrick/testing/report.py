@@ -21,7 +21,9 @@ ACTORS = 200
 def report(subject: ActorSystem | World) -> str:
     """What is known of a system or of all systems of a world, as text."""
     world = subject if isinstance(subject, World) else world_of(subject)
-    runtimes = [runtime for node in world._nodes.values() for runtime in node.runtimes()] if world is not None else []
+    runtimes: list[Any] = (
+        [runtime for node in world._nodes.values() for runtime in node.runtimes()] if world is not None else []
+    )
     if world is None and isinstance(subject, ActorSystem):
         runtimes = [subject._runtime]
     lines: list[str] = []
