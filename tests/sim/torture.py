@@ -100,7 +100,9 @@ def processes(world: World) -> None:
         systems[0].send(node, nodes)
     for system in systems:
         world.delay_sockets(system, (0, "2ms"))
-    world.nemesis(kill_process="1/3s", pause_process="1/3s", slow_process="1/5s", kill_system="1/20s", spawn_failure="1/20s")
+    world.nemesis(
+        kill_process="1/3s", pause_process="1/3s", slow_process="1/5s", kill_system="1/20s", spawn_failure="1/20s"
+    )
     for number in range(6):
         world.run(0.5)
         for node in nodes:

@@ -10,6 +10,7 @@ in the same order in every run. Must not know actors. Real I/O is not offered. I
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from asyncio import events
 from collections import deque
@@ -194,6 +195,10 @@ class StepLoop(asyncio.BaseEventLoop, Stall):
         """Tasks that are still there will never run: a crash has no last words."""
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
+            _put_away(task.get_coro())
+        if self.runtime is not None and self.runtime.async_lane is not None:
+            for _, coroutine, *_ in self.runtime.async_lane._due:
+                _put_away(coroutine)
 
     # --- what asyncio's base class leaves open ---------------------------------------------------------------------------------
 
@@ -291,6 +296,15 @@ class _Job:
             self._future.set_exception(RuntimeError("a function in an executor raised StopIteration"))
         else:
             self._future.set_exception(error)
+
+
+def _put_away(coroutine: Any) -> None:
+    """If it has never begun it never will, and nothing of it runs now: but Python would complain of it, and of those that it was given."""
+    if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        given = list(coroutine.cr_frame.f_locals.values())
+        coroutine.close()
+        for each in given:
+            _put_away(each)
 
 
 def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Future[Any]:

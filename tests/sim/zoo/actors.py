@@ -148,6 +148,30 @@ class Watcher(Actor):
             self.notes.append(("terminated", message.actor))
 
 
+class Ear(Actor):
+    """Watches, and keeps what it is sent and told, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, Any]] = []
+
+    @on
+    def begin(self, message: list) -> None:  # type: ignore[type-arg]
+        for target in message:
+            self.watch(target)
+
+    @on
+    def number(self, message: Numbered) -> None:
+        self.heard.append((self.sender, message.number))
+
+    @on
+    def ended(self, message: Terminated) -> None:
+        self.heard.append((message.actor, message.reason))
+
+    @on
+    def tell(self, message: str) -> str:
+        return message
+
+
 class Named(Actor):
     """Holds a name for a while."""
 

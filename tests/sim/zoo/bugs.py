@@ -6,8 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from garrick.messages import DeadLetter
+from garrick.node.admin import machine, moving
+from garrick.node.admin import processes as numbers
+from garrick.node.admin.core import Core
 from garrick.node.admin.machine import AdminMachine
 from garrick.node.admin.names import Holder, Names
+from garrick.node.admin.processes import Process
+from garrick.node.inlink import Listener
 from garrick.runtime import ending, lifecycle, stash, supervise
 from garrick.runtime.cell import RUNNING, Cell
 from garrick.runtime.failures import failures_of
@@ -178,6 +183,33 @@ def loss_unnoticed(self: AdminMachine, system: str, reason: str, detail: str, no
     return self._finish(now)
 
 
+def last_words_late(self: Listener, number: int) -> None:
+    """What a dead process had written is read when its turn comes, and not before its loss is told."""
+
+
+def process_unnoticed(self: AdminMachine, number: int, detail: str, now: float, *, expected: bool = False) -> Any:
+    """Nobody is told that a process is gone, but it is replaced."""
+    core = self.core
+    core.broadcast = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        return _process_died(self, number, detail, now, expected=expected)
+    finally:
+        del core.broadcast
+
+
+_process_died = AdminMachine.process_died
+
+
+def nobody_survives(core: Core, dead: Process, replacement: Process | None, now: float) -> Any:
+    """Actors that were to survive their process end with it."""
+    return moving.give_up(core, core.kept.at(dead.number))
+
+
+def patient_backoff(failures: int) -> float:
+    """A worker that died is started again after an hour."""
+    return 3600.0
+
+
 def same_incarnation(self: SeededIds, name: str) -> str:
     """A system that comes back is taken for the one that it was."""
     return f"{derive(self._seed, 'incarnation', name) >> 24:010x}"
@@ -204,5 +236,9 @@ BUGS = [
     Bug("duplicates taken", Link, "_on_data", duplicates_taken, scenarios.links),
     Bug("gaps taken", Link, "_on_data", gaps_taken, scenarios.links),
     Bug("loss of a system unnoticed", AdminMachine, "_system_gone", loss_unnoticed, scenarios.losses),
+    Bug("last words late", Listener, "drain", last_words_late, scenarios.processes),
+    Bug("loss of a process unnoticed", AdminMachine, "process_died", process_unnoticed, scenarios.processes),
+    Bug("nobody survives", machine, "rehouse", nobody_survives, scenarios.processes),
+    Bug("worker not replaced", numbers, "backoff", patient_backoff, scenarios.processes),
     Bug("stale address after restart", SeededIds, "incarnation", same_incarnation, scenarios.losses),
 ]

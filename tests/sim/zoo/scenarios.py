@@ -16,6 +16,7 @@ from .actors import (
     Boom,
     Boss,
     Claims,
+    Ear,
     FarSink,
     Mortal,
     Named,
@@ -289,3 +290,46 @@ def losses(world: World) -> None:
         raise AssertionError(f"a stale address: {error!r}") from error
     else:
         raise AssertionError("somebody answered for the dead")
+
+
+def processes(world: World) -> None:
+    """A worker is killed: what it had written comes, then its loss, once; who asked hears of it; who was to survive does."""
+    bank = world.system("bank", workers=2)
+    ears = [bank.spawn(Ear) for _ in range(4)]
+    survivor = bank.spawn(Ear, supervision=Restart(on_loss=True))
+    sources = [bank.spawn(Source, ear, number) for number, ear in enumerate(ears)]
+    for ear in ears:
+        bank.send(ear, sources)
+    world.run(0.1)
+    draw = random.Random(world.seed)
+    for source in sources:
+        bank.send(source, 5)
+    world.run_steps(draw.randrange(80))
+    victim = draw.choice(list(world.processes(bank)))
+    world.kill_process(bank, victim)
+    world.run(2)
+    lost = {source for source in sources if source.process == victim}
+    for ear in ears:
+        if ear.process == victim:
+            continue
+        heard = world.actor(ear).heard
+        told = [source for source, what in heard if isinstance(what, str)]
+        assert sorted(told) == sorted(lost), "the loss of a process was not told once"
+        for source in sources:
+            numbers = [what for sender, what in heard if sender == source]
+            expected = [*range(1, len(numbers)), "worker lost"] if source in lost else sorted(numbers)
+            assert numbers == expected, "what a process had written came behind its loss"
+    for actor in (*ears, *sources):
+        if actor.process == victim:
+            try:
+                bank.ask(actor, "are you there?", timeout=5)
+            except ActorGone:
+                continue
+            except AskTimeout as error:
+                raise AssertionError("who asks the dead waits in vain") from error
+            raise AssertionError("somebody answered for the dead")
+    try:
+        assert bank.ask(survivor, "are you there?", timeout=5)
+    except GarrickError as error:
+        raise AssertionError(f"who was to survive did not: {error!r}") from error
+    assert len(world.processes(bank)) == 2, "a worker is missing"
