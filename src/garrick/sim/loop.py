@@ -301,7 +301,7 @@ class _Job:
 def _put_away(coroutine: Any) -> None:
     """If it has never begun it never will, and nothing of it runs now: but Python would complain of it, and of those that it was given."""
     if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-        given = list(coroutine.cr_frame.f_locals.values())
+        given = list(inspect.getcoroutinelocals(coroutine).values())
         coroutine.close()
         for each in given:
             _put_away(each)
