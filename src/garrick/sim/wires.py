@@ -41,7 +41,7 @@ class Wires:
     def __init__(self, kernel: Kernel, choices: Choices, name: str) -> None:
         self.kernel = kernel
         self.choices = choices
-        self.latency = (0, 0)
+        self.latency: tuple[int, int] = (0, 0)
         """Nanoseconds that bytes are under way, from and to."""
         self.descriptors: dict[int, SimSocket] = {}
         self.listening: dict[str, SimSocket] = {}
