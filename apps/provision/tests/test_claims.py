@@ -38,9 +38,12 @@ class History:
         for host in HOSTS:
             self.db.host_up(host, 1)
         self.story = Story(servers=[f"server-{host}" for host in HOSTS])
+        self.story.releases = ["a" * 64, "b" * 64]
+        self.db.release_steps(self.story.releases[0])
         for server in self.story.servers:
             self.ask(server, "create")
         self.serve()
+        self.db.release_steps(self.story.releases[1])
         for server in self.story.servers:
             self.ask(server, "reboot")
             self.ask(server, "password")
@@ -90,9 +93,9 @@ class History:
         for step in action.steps[:until]:
             exec_id = f"{action.id}-{step.pos}"
             self.db.step_dispatched(action.id, step.pos, exec_id, action.host, 5)
-            result: dict[str, str | int] = {}
+            result: dict[str, str | int] = {"source": action.source[:16]}
             if step.name == "reserve_ip":
-                result = {"address": self.db.reserve_address(action.server)}
+                result["address"] = self.db.reserve_address(action.server)
             elif step.name == "release_ip":
                 self.db.release_address(action.server)
             elif step.name in {"define", "start", "set_password", "reboot", "stop", "destroy"}:
@@ -118,7 +121,8 @@ class History:
     @staticmethod
     def effect(action: Action, pos: int) -> Effect:
         name = action.steps[pos].name
-        return Effect(f"{action.id}-{pos}", action.id, action.seq, action.server, pos, name, name)
+        exec_id = f"{action.id}-{pos}"
+        return Effect(exec_id, action.id, action.seq, action.server, pos, name, name, source=action.source[:16])
 
     def entry(self, host: str, **fields: object) -> None:
         with (self.directory / host / "journal.jsonl").open("a") as journal:
@@ -137,7 +141,7 @@ class History:
     def broken(self) -> list[str]:
         """The first words of the claims that are broken."""
         checked = claims.check(self.db, self.directory, self.story)
-        assert len(checked) == 11
+        assert len(checked) == 12
         return [claim.text for claim in checked if claim.broken]
 
 
@@ -188,6 +192,29 @@ def test_a_request_that_has_no_end(history: History) -> None:
     history.ask("another", "create")
     history.change("UPDATE server SET queue_state = 'held' WHERE name = 'another'")
     assert any(text.endswith("requests has come to its end") for text in history.broken())
+
+
+def test_an_effect_of_another_release(history: History) -> None:
+    path = history.directory / "h1" / "journal.jsonl"
+    path.write_text(path.read_text().replace('"source": "b', '"source": "a', 1))
+    assert only(history, "each request ran wholly on the release")
+
+
+def test_a_step_of_another_release(history: History) -> None:
+    history.change(
+        "UPDATE action_step SET result = '{}' WHERE action = ? AND name = 'wait_up'", history.id("h1", "reboot")
+    )
+    assert only(history, "each request ran wholly on the release")
+
+
+def test_only_one_release(history: History) -> None:
+    history.story.releases = history.story.releases[1:]
+    assert only(history, "each request ran wholly on the release")
+
+
+def test_the_first_release_is_still_there(history: History) -> None:
+    history.story.kept.append("h1: it is draining")
+    assert only(history, "each request ran wholly on the release")
 
 
 def test_an_action_of_another_host_failed(history: History) -> None:

@@ -88,8 +88,8 @@ def test_it_keeps_what_it_promises_and_leaves_nothing_running(tmp_path: Path) ->
     code, output = demo.end()
     assert code == 0, output
     assert demo.alive() == []
-    assert re.search(r"all 12 claims hold, after \d+ s", output)
-    assert output.count("  ok  ") == 12
+    assert re.search(r"all 13 claims hold, after \d+ s", output)
+    assert output.count("  ok  ") == 13
     assert "broken" not in output
     assert "kill -9 h2" in output
     assert "system lost h2" in output
@@ -125,7 +125,7 @@ def test_a_broken_claim_is_told_and_fails_it(tmp_path: Path) -> None:
     assert code == 1, output
     assert "broken  nothing was done that nobody asked for" in output
     assert "effect without action: stop of server-99 on h1, action 999" in output
-    assert "1 of 12 claims is broken" in output
+    assert "1 of 13 claims is broken" in output
     assert demo.alive() == []
 
 

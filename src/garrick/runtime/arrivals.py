@@ -77,6 +77,11 @@ class Arrivals:
         serial, runtime = target.serial, self.runtime
         creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
         self._seen[creator] = max(counter, self._seen.get(creator, 0))
+        cls = spawn.spec.actor_class
+        if isinstance(cls, type) and cls.__module__.startswith("garrick.loaded."):
+            from garrick.runtime import sourced  # late: most systems have no sources
+
+            sourced.met(runtime, cls)
         cell = Cell(runtime, target, spawn.spec, spawn.parent)
         cell.notify = spawn.notify
         held: list[tuple[Address[Any], int, Any, Address[Any] | None]] = [(target, *item) for item in spawn.held]

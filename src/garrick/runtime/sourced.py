@@ -23,10 +23,11 @@ from garrick.runtime.cell import Cell
 from garrick.runtime.failures import signal_of
 from garrick.runtime.inspection import chunks, row
 from garrick.runtime.reports import describe
-from garrick.runtime.signals import Stop, Told
+from garrick.runtime.signals import SourceAct, Stop, Told
 from garrick.runtime.succession import Successions
 from garrick.sources import loading
 from garrick.sources.roster import UNLOADED, Roster, part, part_of, parts_in
+from garrick.wire.envelope import SIGNAL
 
 if TYPE_CHECKING:
     from garrick.address import Address
@@ -58,6 +59,18 @@ def on_roster(runtime: Runtime, roster: Roster) -> None:
     for version in roster.versions.values():
         if version.state != UNLOADED:
             loading.hold(version.hash, runtime)
+
+
+def met(runtime: Runtime, actor_class: type) -> None:
+    """An actor of a source is to start here that another process spawned: the system has the source, whether it knows or not."""
+    name = part_of(actor_class)
+    if runtime.roster is not None and any(part(digest) == name for digest in runtime.roster.versions):
+        return
+    loaded = next((each for each in loading.all_loaded() if each.name == name), None)
+    if loaded is not None:
+        manifest = loaded.storage.manifest
+        params = {"hash": loaded.hash, "name": manifest.name, "version": manifest.version}
+        runtime.route(runtime.admin, SourceAct("source.add", params), None, SIGNAL)
 
 
 def find_class(runtime: Runtime, name: Any, source: Any, key: str | None) -> Any:

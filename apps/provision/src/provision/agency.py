@@ -45,7 +45,10 @@ class Agency(Actor):
         arguments = (self.database,) if entry.place == "database" else ()
         try:
             # A step that raises ends, instead of waiting with a fresh memory for a message that will not come.
-            step = self.spawn(entry.path, *arguments, requires=requires, supervision=Stop())
+            path, source = entry.path, message.source or None
+            if source is not None:
+                path = path.removeprefix("provision.")  # a release is the module of the steps alone
+            step = self.spawn(path, *arguments, requires=requires, supervision=Stop(), source=source)
         except GarrickError as error:
             self.send(user, _gone(message, NO_SYSTEM, str(error)))
             return

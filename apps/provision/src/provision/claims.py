@@ -7,6 +7,7 @@ servers themselves. Changes nothing. A claim without anything to prove it from i
 from __future__ import annotations
 
 import http.client
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from provision.scenario import Story
     from provision.store import Store
 
+RELEASES: Final = 2
 ONCE: Final = frozenset({"missing effect", "repeated effect", "unfinished effect", "missing boot", "repeated boot"})
 NOTHING_ELSE: Final = frozenset({"effect without action", "wrong host", "unaccounted boot"})
 ORDER: Final = frozenset({"out of order", "overlap"})
@@ -53,6 +55,7 @@ def check(store: Store, directory: Path, story: Story) -> list[Claim]:
     actions = store.rows("SELECT a.*, s.name, s.host FROM action a JOIN server s ON s.id = a.server ORDER BY a.id")
     return [
         *_recorded(store, actions, journals, violations),
+        _releases(store, actions, journals, story),
         _others_went_on(actions, story),
         *_lost_and_back(actions, journals[VICTIM], violations, story),
         _servers(store, directory, story),
@@ -101,6 +104,39 @@ def _recorded(
             tuple(broken(ORDER)),
         ),
     ]
+
+
+def _releases(
+    store: Store, actions: Sequence[sqlite3.Row], journals: Mapping[str, Sequence[Entry]], story: Story
+) -> Claim:
+    """Which code did what: the journals say it of the effects, what steps have told of all others."""
+    accepted = {row["id"]: row["source"] for row in actions}
+    if len(story.releases) < RELEASES:
+        return Claim(
+            "each request ran wholly on the release that it was accepted with", ("there was no second release",)
+        )
+    broken = [
+        f"action {id_} was accepted with no known release" for id_, s in accepted.items() if s not in story.releases
+    ]
+    begun = [(e.action_id, e.what, e.source) for journal in journals.values() for e in journal if e.kind == "begin"]
+    steps = [
+        (row["action"], row["name"], str(json.loads(row["result"]).get("source", "")))
+        for row in store.rows("SELECT action, name, result FROM action_step WHERE state = 'done'")
+    ]
+    broken += [
+        f"{what} of action {id_} ran on {source or 'what is installed'}, and it was accepted with {accepted[id_][:16]}"
+        for id_, what, source in (*begun, *steps)
+        if id_ in accepted and (not source or not accepted[id_].startswith(source))
+    ]
+    counts = [sum(source == release for source in accepted.values()) for release in story.releases]
+    if not all(counts):
+        broken.append(f"the releases had {counts} requests")
+    broken += [f"release 1.0 is not gone: {text}" for text in story.kept]
+    return Claim(
+        f"each request ran wholly on the release that it was accepted with, {' and '.join(map(str, counts))} of them:"
+        f" {number(len(begun), 'effect')}, {number(len(steps), 'step')}; the first release is gone",
+        tuple(broken),
+    )
 
 
 def _others_went_on(actions: Sequence[sqlite3.Row], story: Story) -> Claim:

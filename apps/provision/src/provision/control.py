@@ -148,7 +148,7 @@ class Control(Actor):
             node = run.action.host if step.place == "host" else self.store.node
             seconds = STEPS[step.name].seconds + GRACE_SECONDS
             self.store.step_dispatched(run.action.id, run.pos, run.exec_id, node, seconds)
-        self.send(self.agency, GetStep(run.exec_id, step.name, run.action.host))
+        self.send(self.agency, GetStep(run.exec_id, step.name, run.action.host, run.action.source))
 
     @on
     def step_ready(self, message: StepReady) -> None:

@@ -26,6 +26,7 @@ from garrick.errors import GarrickError
 from provision import claims
 from provision.control import Control
 from provision.hosts import APP, STOP_SECONDS, Convention
+from provision.releases import Releases
 from provision.scenario import Scenario, set_up
 from provision.store import Store
 from provision.table import LiveView, PlainView, show_claims
@@ -205,7 +206,8 @@ def _play(options: argparse.Namespace, view: View, convention: Convention, direc
         with ActorSystem.attach(convention.name(APP)) as system:
             control = system.spawn(Control, str(database), requires={"db": True})
             rng = random.Random(options.seed)  # noqa: S311 (a story, not a secret)
-            story = Scenario(convention, system, control, store, view, rng, options.servers).run()
+            releases = Releases(convention, system, store)
+            story = Scenario(convention, system, control, store, view, rng, options.servers, releases).run()
             view.close()
             return claims.check(store, directory, story)
 

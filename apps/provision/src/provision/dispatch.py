@@ -150,6 +150,7 @@ class Dispatch(Store):
             steps=tuple(StepSpec(s["pos"], s["name"], s["place"]) for s in steps),
             facts=facts,
             secret=None if row["secret_params"] is None else self._vault.open(row["secret_params"]),
+            source=row["source"],
         )
 
     def _fence(self) -> None:

@@ -64,6 +64,13 @@ class Convention:
         """The host's disk."""
         return self.directory / host
 
+    def sources(self, system: str) -> dict[str, str]:
+        """Where a system finds whom it trusts, and keeps the sources that it has: each its own, as on machines of their own."""
+        return {
+            "GARRICK_HOME": str(self.directory / "trust"),
+            "GARRICK_SOURCES": str(self.directory / "sources" / system),
+        }
+
     # ---------------------------------------------------------------------------------------------------------- starting
 
     def start_app(self) -> None:
@@ -86,7 +93,7 @@ class Convention:
 
     def start_host(self, host: str) -> None:
         """Start a host system; ``wait`` returns when it has joined."""
-        self._launch(host, [f"host={host}", f"state={self.state(host)}"])
+        self._launch(host, [f"host={host}", f"state={self.state(host)}", "remote_sources=signed"])
 
     def _launch(self, system: str, capabilities: list[str], roles: Iterable[str] = ()) -> None:
         credentials = self.directory / f"{system}.credentials"
@@ -100,7 +107,7 @@ class Convention:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, MARK: self.mark},
+                env={**os.environ, MARK: self.mark, **self.sources(system)},
                 start_new_session=True,
             )
 

@@ -40,6 +40,7 @@ class Entry:
     pos: int = -1
     step: str = ""
     what: str = ""
+    source: str = ""
     outcome: Literal["", "ok", "error"] = ""
     result: Values = field(default_factory=dict)
     code: str = ""
@@ -121,6 +122,7 @@ def _of(effect: Effect) -> dict[str, Any]:
         "pos": effect.pos,
         "step": effect.step,
         "what": effect.what,
+        "source": effect.source,
     }
 
 

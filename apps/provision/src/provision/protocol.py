@@ -77,6 +77,8 @@ class Action:
     steps: tuple[StepSpec, ...]
     facts: Values = field(default_factory=dict)
     secret: Secret | None = None
+    source: str = ""
+    """The release of the steps that the request was accepted with: the hash of a source; empty: the installed ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class GetStep:
     exec_id: str
     name: str
     host: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,8 @@ class Effect:
     what: str
     values: Values = field(default_factory=dict)
     secret: Secret | None = None
+    source: str = ""
+    """The release that the asking step is code of: the beginning of its hash; empty: the installed one."""
 
 
 @dataclass(frozen=True, slots=True)

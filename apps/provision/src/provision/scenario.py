@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provision import views
 from provision.errors import NotInTime
+from provision.hosts import APP
 from provision.probe import probe
 from provision.protocol import RunAction, Secret
 from provision.store import addresses
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from garrick import ActorSystem, Address
     from provision.hosts import Convention
+    from provision.releases import Releases
     from provision.store import Store
     from provision.table import View
 
@@ -55,6 +57,10 @@ class Story:
     """Actions that ended because their host was lost."""
     waiting: list[int] = field(default_factory=list)
     """Actions that were waiting for the host at the end of its absence."""
+    releases: list[str] = field(default_factory=list)
+    """Hashes of the releases of the steps, in the order in which they were deployed."""
+    kept: list[str] = field(default_factory=list)
+    """What stands against the first one being gone."""
     meanwhile: int = 0
     """Actions of the other hosts that ended while it was away."""
 
@@ -70,6 +76,7 @@ class Scenario:
         view: where to tell it.
         random: what the customers' servers are like.
         count: how many servers.
+        releases: of the steps.
     """
 
     def __init__(
@@ -81,13 +88,17 @@ class Scenario:
         view: View,
         random: random.Random,
         count: int,
+        releases: Releases,
     ) -> None:
+        self.releases = releases
         self.convention, self.system, self.control, self.store, self.view = convention, system, control, store, view
         self.random = random
         self.story = Story(servers=[f"server-{n:02d}" for n in range(1, count + 1)])
 
     def run(self) -> Story:
         """All of it, in order."""
+        self.story.releases.append(self.releases.deploy("1.0"))
+        self.view.say("the steps are a signed source, release 1.0, loaded into the application server")
         self.start_hosts()
         self.order_servers()
         self.use_them()
@@ -127,7 +138,10 @@ class Scenario:
         self.view.say(
             f"customers ask for {len(requests)} things: reboot, new password, and both again, for each server"
         )
-        for server, kind in requests:
+        for at, (server, kind) in enumerate(requests):
+            if at == len(requests) // 2:
+                self.story.releases.append(self.releases.deploy("2.0"))
+                self.view.say("release 2.0 of the steps is deployed: what is accepted from now on runs on it")
             self.ask(server, kind, password=kind == "password")
 
     def lose_host(self) -> None:
@@ -197,6 +211,8 @@ class Scenario:
         silent = set(self.story.servers) - set(self.story.deleted)
         # Those that the host restarted by itself belong to no action that would have waited for them.
         self.until(lambda: not self.ask_who_they_are(silent), "all servers answer")
+        self.story.kept = self.releases.retire(self.story.releases[0], [APP, *HOSTS])
+        self.view.say("release 1.0 of the steps is drained and unloaded on all systems")
         self.view.say("all requests have come to their end; now to what is claimed")
 
     # ------------------------------------------------------------------------------------------------------------- tools

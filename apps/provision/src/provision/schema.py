@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS action (
         CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out')),
     reason_code TEXT NOT NULL DEFAULT 'queued', reason TEXT NOT NULL DEFAULT '',
     created_at REAL NOT NULL, started_at REAL, finished_at REAL, deadline_at REAL,
-    active_server INTEGER UNIQUE REFERENCES server(id), owner_node TEXT, owner_epoch INTEGER,
+    active_server INTEGER UNIQUE REFERENCES server(id), owner_node TEXT, owner_epoch INTEGER, source TEXT NOT NULL DEFAULT '',
     UNIQUE (server, seq), CHECK ((state = 'running') = (active_server IS NOT NULL))
 );
 CREATE INDEX IF NOT EXISTS action_state ON action(state, id);
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS action_event (
     id INTEGER PRIMARY KEY AUTOINCREMENT, action INTEGER, server TEXT, host TEXT, kind TEXT NOT NULL,
     data TEXT NOT NULL DEFAULT '', at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS release (name TEXT PRIMARY KEY, source TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, epoch INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS ip_address (addr TEXT PRIMARY KEY, server TEXT UNIQUE);
 """

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from provision.protocol import Values
 
+SOURCE = __name__.partition("garrick.loaded.h")[2].partition(".")[0]
+"""The release that this code is: the beginning of its hash; empty: the installed one."""
 PERIOD = 0.05
 """Seconds between two looks at something that is being waited for."""
 
@@ -31,7 +33,10 @@ class Step(Actor):
     @on
     def run_step(self, message: RunStep) -> None:
         try:
-            answer: StepDone | StepFailed = StepDone(message.exec_id, self.perform(message))
+            result = self.perform(message)
+            answer: StepDone | StepFailed = StepDone(
+                message.exec_id, {**result, "source": SOURCE} if SOURCE else result
+            )
         except StepError as error:
             answer = StepFailed(message.exec_id, error.reason_code, error.reason)
         except ProvisionError as error:
@@ -73,6 +78,7 @@ class HostStep(Step):
             what=what,
             values=step.facts,
             secret=step.secret,
+            source=SOURCE,
         )
         answer = self._ask_gate(step, effect)
         if isinstance(answer, StepFailed):

@@ -101,6 +101,15 @@ class Store:
         with self._write() as db:
             db.executemany("INSERT OR IGNORE INTO ip_address(addr) VALUES (?)", [(a,) for a in addresses])
 
+    def release_steps(self, source: str) -> None:
+        """Accept requests for this release of the steps from now on: the hash of a source."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO release(name, source) VALUES ('steps', ?) ON CONFLICT(name) DO UPDATE SET source = excluded.source",
+                (source,),
+            )
+            self._event("steps.released", data=source)
+
     def release_queue(self, server: str) -> None:
         """Open a server's queue that was held after a failure."""
         with self._write() as db:
@@ -143,8 +152,8 @@ class Store:
             seq = int(row["next_seq"])
             db.execute("UPDATE server SET next_seq = ? WHERE id = ?", (seq + 1, row["id"]))
             cursor = db.execute(
-                "INSERT INTO action(public_id, server, seq, type, params, secret_params, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO action(public_id, server, seq, type, params, secret_params, created_at, source)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, COALESCE((SELECT source FROM release WHERE name = 'steps'), ''))",
                 (
                     uuid7(),
                     row["id"],

@@ -207,15 +207,16 @@ def act(core: Core, token: Any, verb: str, params: Params, now: float) -> None:
 
 def asked(core: Core, message: signals.SourceAct, sender: Address[Any] | None, now: float) -> None:
     """A program of the system asks for it."""
-    if sender is not None:
-        try:
-            act(core, sender, message.verb, message.params, now)
-        except GarrickError as error:
-            answer(core, sender, error)
+    try:
+        act(core, sender, message.verb, message.params, now)
+    except GarrickError as error:
+        answer(core, sender, error)
 
 
 def answer(core: Core, token: Any, value: Any) -> None:
-    """The result for whoever waits for it."""
+    """The result for whoever waits for it, if anybody does."""
+    if token is None:
+        return
     if not isinstance(token, Address):
         core.out.append(Answer(token, value))
     elif isinstance(value, GarrickError):
