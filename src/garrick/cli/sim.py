@@ -12,7 +12,7 @@ from garrick.errors import InvalidArgument
 from garrick.sim.artefact import Artefact
 from garrick.sim.explore import explore, nearest
 from garrick.sim.loading import load
-from garrick.sim.replay import compare, difference, event_text
+from garrick.sim.replay import compare, difference, event_text, is_code_of_users
 from garrick.sim.runs import Outcome, Plan, run
 from garrick.sim.sentences import sentence
 from garrick.sim.shrink import Shrinker
@@ -64,8 +64,8 @@ def replay(path: Path, *, strict: bool, break_step: int | None) -> int:
     outcome = run(watched, artefact.plan())
     if strict:
         compare(artefact, outcome)
-    for entry in outcome.events[-TAIL:]:
-        _say(event_text(entry))
+    for entry in list(filter(is_code_of_users, outcome.events))[-TAIL:]:
+        _say(event_text(entry, outcome.names))
     _tell(outcome)
     if outcome.failure != artefact.failure:
         _say(
@@ -97,7 +97,7 @@ def diff(path: Path, other: Path | None) -> int:
     """Show where two runs part; without a second one, where it parts from the nearest that does not fail."""
     artefact = Artefact.load(path)
     if other is not None:
-        found = difference(Artefact.load(other).events, artefact.events)
+        found = difference(Artefact.load(other).events, artefact.events, artefact.names)
     else:
         scenario = load(artefact.scenario)
         found = nearest(scenario, run(scenario, artefact.plan()))

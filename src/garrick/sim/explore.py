@@ -232,7 +232,7 @@ def _explain(
     if suspect.failure == DIVERGED:
         third = run(scenario, plan.recorded())
         report.error = Diverged(
-            f"two runs of seed {plan.seed} differ: {difference(again.events, third.events) or 'now they do not'}"
+            f"two runs of seed {plan.seed} differ: {difference(again.events, third.events, again.names) or 'now they do not'}"
         )
     else:
         report.unstable = again.failure != suspect.failure or again.trace != suspect.trace
@@ -260,7 +260,7 @@ def nearest(scenario: Scenario, failed: Outcome) -> Difference | None:
     for deviations in neighbours(failed):
         other = run(scenario, failed.plan.forced(deviations).recorded())
         if other.ok:
-            return difference(other.events, failed.events)
+            return difference(other.events, failed.events, failed.names)
     return None
 
 

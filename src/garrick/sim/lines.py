@@ -21,6 +21,7 @@ from garrick.runtime.cell import STARTING, Cell
 from garrick.runtime.inspection import class_text
 from garrick.runtime.timers import Timer
 from garrick.sim.order import PROGRAM, Line, OpenKernel
+from garrick.sim.trace import actor_text
 from garrick.wire.envelope import MESSAGE
 
 if TYPE_CHECKING:
@@ -211,6 +212,10 @@ class OpenLane:
             serial = cell.address.serial
         if self._inbound is None:
             self._inbound = _Inbound(self, self._life)
+        cell = self.runtime.cells.get(serial)
+        if cell is not None:
+            cls = class_text(cell.spec.actor_class).rpartition(".")[2]
+            self.kernel.names[actor_text(self.runtime.system, serial)] = cls
         self._arrivals += 1
         self.envelopes[self._arrivals] = envelope
         self._inbound.add(self._arrivals, envelope, serial, creates, first)
@@ -258,7 +263,8 @@ class OpenLane:
             name = self.name(serial)
             cell = self.runtime.cells.get(serial)
             if cell is not None:
-                self.kernel.names[name] = class_text(cell.spec.actor_class).rpartition(".")[2]
+                cls = class_text(cell.spec.actor_class).rpartition(".")[2]
+                self.kernel.names[name] = self.kernel.names[actor_text(self.runtime.system, serial)] = cls
             line = Line(source, name, self.closed.get(serial))
             queue = self._queues[key] = _Queue(self, line)
         return queue

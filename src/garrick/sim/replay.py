@@ -6,14 +6,14 @@ their labels, and a program that has been changed since may well run differently
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from garrick.errors import Diverged
 from garrick.sim.artefact import Artefact
 from garrick.sim.clock import SECOND
 from garrick.sim.runs import Outcome, Scenario, run
-from garrick.sim.trace import Entry
+from garrick.sim.trace import Entry, actor_text
 
 AROUND = 4
 """Equal events that are shown before a difference."""
@@ -30,15 +30,17 @@ class Difference:
     one: Entry | None
     """None: that run has no more events."""
     other: Entry | None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The classes of actors."""
 
     def __str__(self) -> str:
-        lines = [f"  {event_text(entry)}" for entry in self.before]
+        lines = [f"  {event_text(entry, self.names)}" for entry in self.before]
         return "\n".join(
             [
                 f"event {self.index} is the first that differs",
                 *lines,
-                f"- {event_text(self.one)}",
-                f"+ {event_text(self.other)}",
+                f"- {event_text(self.one, self.names)}",
+                f"+ {event_text(self.other, self.names)}",
             ]
         )
 
@@ -68,7 +70,7 @@ def compare(artefact: Artefact, outcome: Outcome) -> None:
     """
     if outcome.trace == artefact.trace and outcome.failure == artefact.failure:
         return
-    found = difference(artefact.events, outcome.events[: len(artefact.events)])
+    found = difference(artefact.events, outcome.events[: len(artefact.events)], artefact.names)
     if found is not None:
         what = str(found)
     else:
@@ -77,22 +79,39 @@ def compare(artefact: Artefact, outcome: Outcome) -> None:
     raise Diverged(what, hint=f"not as it was: {'; '.join(notes)}" if notes else None)
 
 
-def difference(one: Sequence[Entry], other: Sequence[Entry]) -> Difference | None:
-    """Where two runs part; None: they don't."""
+def difference(
+    one: Sequence[Entry], other: Sequence[Entry], names: Mapping[str, str] | None = None
+) -> Difference | None:
+    """Where two runs part; None: they don't. ``names``: the classes of actors."""
     for index in range(max(len(one), len(other))):
         a = one[index] if index < len(one) else None
         b = other[index] if index < len(other) else None
         if a != b:
-            return Difference(index, tuple(one[max(0, index - AROUND) : index]), a, b)
+            return Difference(index, tuple(one[max(0, index - AROUND) : index]), a, b, names or {})
     return None
 
 
-def event_text(entry: Entry | None) -> str:
-    """One event in words."""
+def is_code_of_users(entry: Entry) -> bool:
+    """Whether an event is a step of an actor, or of one of its coroutines, and not of the machinery."""
+    _, system, serial, what = entry
+    return bool(serial) or (system.endswith(" loop") and what.startswith("task-"))
+
+
+def event_text(entry: Entry | None, names: Mapping[str, str] | None = None) -> str:
+    """One event in words.
+
+    Args:
+        entry: the event; None: there is none.
+        names: the classes of actors.
+    """
     if entry is None:
         return "nothing more"
     at, system, serial, what = entry
-    who = f"{system.partition('@')[0]}#{serial & 0xFFFFFFFF}" if serial else system.partition("@")[0]
+    who = system.partition("@")[0]
+    if serial:
+        who = actor_text(system, serial)
+        if names and who in names:
+            who = f"{names[who]} {who}"
     return f"{at / SECOND:.6f} s  {who}: {what}"
 
 

@@ -15,7 +15,7 @@ from garrick.address import ReplyAddress
 from garrick.runtime.history import History
 from garrick.runtime.inspection import class_text
 from garrick.sim.clock import SECOND
-from garrick.sim.trace import Entry
+from garrick.sim.trace import Entry, actor_text
 
 if TYPE_CHECKING:
     from garrick.messages import DeadLetter
@@ -51,7 +51,7 @@ class Event(NamedTuple):
     def __str__(self) -> str:
         who = self.system.partition("@")[0]
         if self.actor_class is not None:
-            who += f" {class_text(self.actor_class).rpartition('.')[2]}/{self.serial & 0xFFFFFFFF}"
+            who += f" {class_text(self.actor_class).rpartition('.')[2]}/{actor_text('', self.serial)[1:]}"
         return f"{self.at / SECOND:.6f} s  step {self.step}  {who}: {self.what.lstrip('_')}"
 
     @property

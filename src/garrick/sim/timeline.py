@@ -11,7 +11,7 @@ from typing import Final
 from garrick.sim.artefact import Artefact
 from garrick.sim.clock import SECOND
 from garrick.sim.sentences import sentence
-from garrick.sim.trace import Entry
+from garrick.sim.trace import Entry, actor_text
 
 SHOWN: Final = 5000
 """Events of a page: the last ones."""
@@ -61,7 +61,7 @@ def page(artefact: Artefact) -> str:
 def _who(entry: Entry) -> str:
     _, system, serial, _ = entry
     name = system.partition("@")[0]
-    return f"{name}#{serial & 0xFFFFFFFF}" if serial else f"{name}{system.partition(' ')[1]}{system.partition(' ')[2]}"
+    return actor_text(system, serial) if serial else f"{name}{system.partition(' ')[1]}{system.partition(' ')[2]}"
 
 
 def _columns(events: list[Entry]) -> dict[str, int]:

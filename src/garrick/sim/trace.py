@@ -10,8 +10,24 @@ from collections import deque
 from hashlib import blake2b
 from typing import TypeAlias
 
+from garrick.address import COUNTER_BITS
+
 Entry: TypeAlias = tuple[int, str, int, str]
 """``(instant in ns, system, serial of the actor or 0, type of the message or name of the step)``"""
+
+
+def actor_text(system: str, serial: int) -> str:
+    """How an actor is called on a page: system, creating process (left out if it is the first) and number, as in the keys of choices.
+
+    Args:
+        system: its id, or its name.
+        serial: of the actor.
+    """
+    creator, counter = serial >> COUNTER_BITS, serial & ((1 << COUNTER_BITS) - 1)
+    return (
+        f"{system.partition('@')[0]}#{counter}" if creator == 1 else f"{system.partition('@')[0]}#{creator:x}.{counter}"
+    )
+
 
 CHUNK = 8192
 """Entries that are hashed together: formatting is put off, so that a step costs one append."""
