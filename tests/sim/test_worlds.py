@@ -136,6 +136,64 @@ def test_a_message_that_cannot_leave_raises_where_it_is_sent() -> None:
         assert answer is not message
 
 
+class Shares(Actor):
+    """Gives away what it keeps."""
+
+    def __init__(self, kept: list[Any]) -> None:
+        self.kept = kept
+
+    @on
+    def mine(self, message: str) -> list[Any]:
+        return self.kept
+
+    @on
+    async def soon(self, message: bytes) -> list[Any]:
+        return self.kept
+
+    @on
+    def lock(self, message: int) -> Any:
+        return threading.Lock()
+
+    @on
+    def take(self, message: list) -> list[Any]:  # type: ignore[type-arg]
+        message.append("taken")
+        return self.kept
+
+
+@pytest.mark.parametrize("fidelity", ["objects", "pickle"])
+def test_what_actors_of_one_process_share(fidelity: str) -> None:
+    shared = fidelity == "objects"
+    with World() as world:
+        system = world.system("one", fidelity=fidelity)
+        kept: list[Any] = ["mine"]
+        shares = system.spawn(Shares, kept)
+        own = world.actor(shares).kept
+        assert (own is kept) is shared
+        for question in ("?", b"?"):
+            assert (system.ask(shares, question) is own) is shared
+        mine: list[Any] = []
+        system.ask(shares, mine)
+        assert mine == (["taken"] if shared else [])
+        with pytest.raises(InvalidArgument):
+            world.system("two", fidelity="frames")
+
+
+def test_what_cannot_be_pickled_cannot_be_given_to_an_actor_that_copies() -> None:
+    with World() as world:
+        system = world.system("one", fidelity="pickle")
+        shares = system.spawn(Shares, [])
+        for attempt in (
+            lambda: system.ask(shares, threading.Lock()),
+            lambda: system.ask(shares, 1),
+            lambda: system.spawn(Shares, threading.Lock()),
+        ):
+            with pytest.raises(UnpicklableMessage):
+                attempt()
+        again = world.restart("one")
+        kept: list[Any] = []
+        assert again.ask(again.spawn(Shares, kept), "?") is not kept
+
+
 def test_a_crash_has_no_last_words() -> None:
     said = []
 

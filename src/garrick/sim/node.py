@@ -150,6 +150,7 @@ class SimNode:
         self.name = name
         self.crew = crew
         self.seed = seed
+        self.copies = False
         self.workers = 0
         """Processes for its actors; 0: it is one process."""
         self.clock: LocalClock | VirtualClock = LocalClock(crew.kernel.clock) if member else crew.kernel.clock
@@ -201,6 +202,12 @@ class SimNode:
     def runtimes(self) -> list[SimRuntime]:
         """Of all its processes that run."""
         return [self.stepped]
+
+    def set_copies(self, copies: bool) -> None:
+        """Whether what actors of one process give to one another is copied."""
+        self.copies = copies
+        for runtime in self.runtimes():
+            runtime.copies = copies
 
     def gates(self) -> list[Gate]:
         """Of all its processes that run."""
@@ -334,7 +341,9 @@ class SimNode:
             self.crew.wait(ended, self.crew.kernel.clock.now() + STOP_MARGIN)
 
 
-def start(name: str, capabilities: Mapping[str, Any], *, seed: int = 0, fences: bool = True) -> SimNode:
+def start(
+    name: str, capabilities: Mapping[str, Any], *, seed: int = 0, fences: bool = True, fidelity: str = "objects"
+) -> SimNode:
     """Start a world of one system: base ``"sim"``.
 
     Args:
@@ -342,9 +351,10 @@ def start(name: str, capabilities: Mapping[str, Any], *, seed: int = 0, fences: 
         capabilities: of the system.
         seed: what is random follows from it.
         fences: see `garrick.sim.world.World`.
+        fidelity: see `garrick.sim.world.World.system`.
     """
     from garrick.sim.world import World
 
     if name == f"sim-{os.getpid()}":
         name = "sim"  # a name that was made up must not make two runs differ
-    return World(seed=seed, fences=fences).start(name, capabilities)
+    return World(seed=seed, fences=fences).start(name, capabilities, fidelity)

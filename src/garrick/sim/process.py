@@ -84,6 +84,7 @@ class SimProcess:
             placement=Placer(),
             capabilities=node.capabilities,
         )
+        runtime.copies = node.copies
         if isinstance(runtime.lane, OpenLane):
             self.reactor.around = runtime.lane.arrival
         runtime.seal = self.links.envelope

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address
-from garrick.errors import SpawnFailed
+from garrick.errors import GarrickError, SpawnFailed
 from garrick.inbox import _InboxActor
 from garrick.observe.here import HERE
 from garrick.runtime.mailbox import Mailbox
 from garrick.runtime.once import Once
 from garrick.runtime.reports import class_name
 from garrick.runtime.runtime import Runtime
-from garrick.runtime.signals import SystemInfo, View
+from garrick.runtime.signals import Spec, SystemInfo, View
 from garrick.runtime.supervise import _construct
 from garrick.runtime.systems import Systems
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
+from garrick.sim.fidelity import CopyingSlot, copied
 from garrick.sim.gate import Gate
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.lines import OpenLane
@@ -34,6 +35,7 @@ from garrick.wire.envelope import MESSAGE
 if TYPE_CHECKING:
     from garrick.mailbox import Bounded
     from garrick.node.admin.members import Members
+    from garrick.runtime.ask import Slot
     from garrick.runtime.cell import Cell
     from garrick.runtime.supervise import Done
     from garrick.sim.hands import Crew
@@ -240,6 +242,8 @@ class SimRuntime(Runtime):
         self.dead = False
         """Its system has crashed: nothing happens any more, not even a ``finally``."""
         self.gate = gate or Gate(kernel)
+        self.copies = False
+        """Whether what its actors give to one another is copied, see `garrick.sim.fidelity`."""
         self.full = Fault(kernel.clock)
         """No bounded mailbox has room."""
         self.barren = Fault(kernel.clock)
@@ -272,6 +276,8 @@ class SimRuntime(Runtime):
         kernel, sent = self._kernel, self._kernel.story.sent
 
         def noting(envelope: Any) -> None:
+            if self.copies and envelope[0] is not self.control:
+                envelope = (envelope[0], copied(envelope[1]), envelope[2])
             sent(envelope, kernel.cause)
             append(envelope)
 
@@ -313,6 +319,31 @@ class SimRuntime(Runtime):
             super().route(target, message, sender, kind)
         else:
             self._post_out(target, message, sender, kind)
+
+    def send_question(self, slot: Slot, message: Any, kind: int = MESSAGE) -> None:
+        """See Runtime."""
+        if self.copies and kind == MESSAGE:
+            slot.__class__ = CopyingSlot
+        super().send_question(slot, message, kind)
+
+    def spawn(
+        self,
+        spec: Spec,
+        parent: Address[Any],
+        notify: Address[Any] | None = None,
+        children: dict[Address[Any], str | None] | None = None,
+    ) -> Address[Any]:
+        """See Runtime."""
+        if self.copies:
+            try:
+                spec.args, spec.kwargs = copied((spec.args, spec.kwargs))
+            except GarrickError as error:
+                address: Address[Any] = Address(self.system, self.number, self.next_serial())
+                if children is not None:
+                    children[address] = spec.name
+                self.post(self.refuse, (self.new_cell(address, spec, parent, notify), error))
+                return address
+        return super().spawn(spec, parent, notify, children)
 
     def new_mailbox(self, bound: Bounded) -> Mailbox:
         """See Runtime."""

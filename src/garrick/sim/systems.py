@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.errors import InvalidArgument
 from garrick.sim.clock import SECOND
 from garrick.sim.disk import SimDisk
+from garrick.sim.fidelity import OBJECTS, PICKLE
 from garrick.sim.kernel import Due
 from garrick.sim.net import RECONNECT_NS, name_of
 from garrick.sim.units import Duration, Span, nanoseconds, span
@@ -49,14 +50,23 @@ class SystemFaults:
         self._crashes: Counter[str] = Counter()
         self._script: Counter[tuple[str, str]] = Counter()
         self._disks: dict[str, SimDisk] = {}
-        self._down: dict[str, tuple[Mapping[str, Any], int]] = {}
-        """What crashed -> its capabilities and workers."""
+        self._down: dict[str, tuple[Mapping[str, Any], int, str]] = {}
+        """What crashed -> its capabilities, workers and fidelity."""
 
-    def system(self, name: str, capabilities: Mapping[str, Any] | None = None, *, workers: int = 0) -> ActorSystem:
+    def system(
+        self,
+        name: str,
+        capabilities: Mapping[str, Any] | None = None,
+        *,
+        workers: int = 0,
+        fidelity: str = OBJECTS,
+    ) -> ActorSystem:
         """See World."""
         raise NotImplementedError
 
-    def _begin(self, name: str, capabilities: Mapping[str, Any], workers: int) -> ActorSystem:
+    def _begin(
+        self, name: str, capabilities: Mapping[str, Any], workers: int = 0, fidelity: str = OBJECTS
+    ) -> ActorSystem:
         """Start a system without waiting until it takes part."""
         raise NotImplementedError
 
@@ -104,7 +114,7 @@ class SystemFaults:
             if "disk" not in keep and self._scripted("lost disk", system):
                 self._disks[node.name].wipe()
         del self._nodes[node.name]
-        self._down[node.name] = node.capabilities, node.workers
+        self._down[node.name] = node.capabilities, node.workers, PICKLE if node.copies else OBJECTS
         if silent is None:
             self._crashes[node.name] += 1
             silent = self.choices.choose("crash.silent", (node.name, self._crashes[node.name]), 2) == 1
@@ -137,8 +147,8 @@ class SystemFaults:
             self._crash(name)
         if name not in self._down:
             raise InvalidArgument(f"no system {name!r} has crashed in this world", hint="start it with `World.system`")
-        capabilities, workers = self._down.pop(name)
-        return self.system(name, capabilities, workers=workers)  # which waits
+        capabilities, workers, fidelity = self._down.pop(name)
+        return self.system(name, capabilities, workers=workers, fidelity=fidelity)  # which waits
 
     def processes(self, system: Any) -> dict[int, str]:
         """The processes of a system that run, but for its admin and the program: by number, ``worker`` or ``dedicated``.

@@ -16,6 +16,7 @@ from garrick.sim.bugs import Bugs
 from garrick.sim.checks import Checks
 from garrick.sim.choices import Choices, Label
 from garrick.sim.debugging import Breaks
+from garrick.sim.fidelity import OBJECTS, copies
 from garrick.sim.hands import Crew
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.leaks import sources
@@ -103,7 +104,14 @@ class World(SystemFaults, Watching):
 
     # --- systems -------------------------------------------------------------------------------------------------------------
 
-    def system(self, name: str, capabilities: Mapping[str, Any] | None = None, *, workers: int = 0) -> ActorSystem:
+    def system(
+        self,
+        name: str,
+        capabilities: Mapping[str, Any] | None = None,
+        *,
+        workers: int = 0,
+        fidelity: str = OBJECTS,
+    ) -> ActorSystem:
         """Start a system, which joins the convention.
 
         Args:
@@ -111,12 +119,14 @@ class World(SystemFaults, Watching):
             capabilities: what actors can require.
             workers: 0: the system is one process, and messages between its actors are passed as they are. Else it has an admin, so many
                 workers, and processes for actors with ``isolation="process"``, as base ``multiprocess`` has them; the program only asks.
+            fidelity: ``"pickle"``: also what actors of one process give to one another (messages, answers, arguments) is copied, so that a
+                test sees what the actors would see in processes of their own.
 
         Raises:
             SystemExists: one of that name runs.
-            InvalidArgument: ``workers`` is negative.
+            InvalidArgument: ``workers`` is negative, or there is no such fidelity.
         """
-        system = self._begin(name, capabilities or {}, workers)
+        system = self._begin(name, capabilities or {}, workers, fidelity)
         self._await([name])
         self.run(VIEW_SECONDS)
         return system
@@ -128,6 +138,7 @@ class World(SystemFaults, Watching):
         capabilities: Mapping[str, Any] | Callable[[int], Mapping[str, Any]] | None = None,
         *,
         workers: int = 0,
+        fidelity: str = OBJECTS,
     ) -> list[ActorSystem]:
         """Start ``count`` systems ``<prefix>1``, ``<prefix>2``, ..., which know one another then.
 
@@ -136,10 +147,11 @@ class World(SystemFaults, Watching):
             prefix: of their names.
             capabilities: of each of them; a function gets its number, from 1.
             workers: of each of them, see `system`.
+            fidelity: of each of them, see `system`.
         """
         names = [f"{prefix}{number}" for number in range(1, count + 1)]
         systems = [
-            self._begin(name, capabilities(number) if callable(capabilities) else capabilities or {}, workers)
+            self._begin(name, capabilities(number) if callable(capabilities) else capabilities or {}, workers, fidelity)
             for number, name in enumerate(names, 1)
         ]
         self._await(names)
@@ -154,12 +166,14 @@ class World(SystemFaults, Watching):
         """
         return self._systems[self._node(name).name]
 
-    def start(self, name: str, capabilities: Mapping[str, Any]) -> SimNode:
+    def start(self, name: str, capabilities: Mapping[str, Any], fidelity: str = OBJECTS) -> SimNode:
         """Start the one system of this world, without a convention; the world ends with it."""
         self._alone = True
-        return self._new(name, capabilities)
+        return self._new(name, capabilities, 0, fidelity)
 
-    def _begin(self, name: str, capabilities: Mapping[str, Any], workers: int) -> ActorSystem:
+    def _begin(
+        self, name: str, capabilities: Mapping[str, Any], workers: int = 0, fidelity: str = OBJECTS
+    ) -> ActorSystem:
         if workers < 0:
             raise InvalidArgument(f"workers={workers}", hint="0: one process; else how many")
         if name in self._nodes:
@@ -171,7 +185,7 @@ class World(SystemFaults, Watching):
             self.net.attach(self._convention.network, name)
             self.engine.attach(self._convention.network)
         self._down.pop(name, None)
-        node = self._new(name, capabilities, workers)
+        node = self._new(name, capabilities, workers, fidelity)
         membership = WorldMembership(node, self._convention)
         node.attach(membership)
         self._kernel.put(Due(membership.join))
@@ -196,7 +210,8 @@ class World(SystemFaults, Watching):
         for membership in memberships:
             membership.check()
 
-    def _new(self, name: str, capabilities: Mapping[str, Any], workers: int = 0) -> SimNode:
+    def _new(self, name: str, capabilities: Mapping[str, Any], workers: int, fidelity: str) -> SimNode:
+        copying = copies(fidelity)
         incarnation = self._ids.incarnation(name)
         node: SimNode
         if workers:
@@ -206,6 +221,7 @@ class World(SystemFaults, Watching):
         else:
             node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
         node.world = self
+        node.set_copies(copying)
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
         return node
