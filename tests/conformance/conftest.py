@@ -207,7 +207,7 @@ def start(
             spread: dict[str, Any] = {}
             if seed_of_order is not None:
                 spread = {"seed": seed_of_order, "policy": conventions.POLICY or "random"}
-            system = conventions.processes(**spread, **{"name": f"sim-{len(systems) + 1}", **given})
+            system = conventions.processes(**{"name": f"sim-{len(systems) + 1}", **spread, **given})
         elif base == "sequential":
             system = _sequential(**options)
         elif base == "sim" and seed_of_order is not None:
