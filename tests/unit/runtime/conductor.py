@@ -25,7 +25,10 @@ NAPS = 4
 
 @dataclass(frozen=True)
 class Switch:
-    """When ``leaver`` has made ``after`` steps (since the switch before), ``follower`` goes on, over ``naps`` naps."""
+    """When ``leaver`` has made ``after`` steps (since the switch before), or as soon as ``follower`` can go on after that, it does.
+
+    It goes on over ``naps`` naps.
+    """
 
     leaver: str
     after: int
@@ -42,9 +45,14 @@ class Outcome:
     """What became of one run."""
 
     violations: list[str] = field(default_factory=list)
-    used: int = 0
-    """How many switches of the plan were made."""
+    places: list[int] = field(default_factory=list)
+    """Where the switches of the plan were made: after how many steps each."""
     steps: int = 0
+
+    @property
+    def used(self) -> int:
+        """How many switches of the plan were made."""
+        return len(self.places)
 
 
 class Player(threading.Thread):
@@ -107,6 +115,7 @@ class Conductor:
         self.current: Player | None = None
         self.closing = False
         self._since = 0
+        """Steps that the leaver of the next switch has made since the last one."""
         self._idle_naps = 0
         self._napper: Player | None = None
         self._maker = threading.current_thread()
@@ -154,14 +163,14 @@ class Conductor:
         if me is not self._napper:
             self._idle_naps = 0  # somebody else went on meanwhile
         self.outcome.steps += 1
-        self._since += 1
-        if self.plan:
+        if self.plan and self.plan[0].leaver == me.name:
             switch = self.plan[0]
-            if switch.leaver == me.name and self._since > switch.after:
-                self.plan.pop(0)
+            self._since += 1
+            if self._since > switch.after:
                 follower = self._named(switch.follower)
                 if follower is not None and follower is not me and _ready(follower):
-                    self.outcome.used += 1
+                    self.plan.pop(0)
+                    self.outcome.places.append(self._since - 1)
                     self._since = 0
                     follower.naps = switch.naps
                     self._hand(me, follower)
@@ -340,6 +349,8 @@ def pairs(
             plan = [Switch(leaver, row, follower, naps), Switch(follower, column, leaver)]
             outcome = run(plan)
             yield plan, outcome
+            if outcome.used:
+                row = outcome.places[0]  # before that the follower could not go on
             if outcome.used < 2:
                 break
             column += stride
