@@ -256,7 +256,11 @@ class AsyncActorSystem:
 
     async def stop(self, grace: float = 5.0) -> list[str]:
         """See ActorSystem.stop."""
-        return await asyncio.to_thread(self.system.stop, grace)
+        left = await asyncio.to_thread(self.system.stop, grace)
+        lane = self.system._runtime.async_lane
+        if isinstance(lane, AsyncLane) and lane.loop is asyncio.get_running_loop():
+            await lane.abandon(1.0)  # the loop goes on, and nothing of the system is to go on with it
+        return left
 
 
 async def _each_in_thread(outcomes: Iterator[T]) -> AsyncIterator[T]:

@@ -26,6 +26,15 @@ class WhereAsync(Actor):
         return threading.get_ident(), id(asyncio.get_running_loop())
 
 
+class Forever(Actor):
+    """An async handler that never ends by itself."""
+
+    @on
+    async def wait(self, begun: asyncio.Event) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+
 def child(base: str, answers: Any) -> None:
     """Use Garrick in a process that `multiprocessing` has started."""
     with ActorSystem(base) as system:

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from garrick import ActorSystem
+from garrick import ActorGone, ActorSystem
 from garrick.aio import AsyncActorSystem
-from tests.node.embedding import Doubler, WhereAsync, child
+from tests.node.embedding import Doubler, Forever, WhereAsync, child
 
 BASES = ["local", pytest.param("multiprocess", marks=pytest.mark.processes)]
 WAIT = 30.0
@@ -65,6 +65,23 @@ def test_a_local_system_runs_async_handlers_on_the_loop_of_the_program() -> None
     asyncio.run(program())
 
 
+def test_a_handler_that_never_ends_does_not_outlive_its_system_on_the_loop_of_the_program() -> None:
+    async def program() -> None:
+        system = AsyncActorSystem("local")
+        async with system:
+            actor = await system.spawn(Forever)
+            begun = asyncio.Event()
+            asking = asyncio.create_task(system.ask(actor, begun, timeout=WAIT))
+            await begun.wait()
+            (left,) = await system.stop(grace=0.1)
+            assert "Forever" in left
+            with pytest.raises(ActorGone):
+                await asking
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(program())
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_many_tasks_of_an_asyncio_program_ask_at_once(base: str) -> None:
     async def program() -> list[int]:
@@ -91,7 +108,7 @@ def test_a_spawned_child_of_multiprocessing_has_a_system_of_its_own(base: str) -
 
 SUITE = """
 import pytest
-from garrick import ActorSystem
+from garrick import ActorGone, ActorSystem
 from tests.node.embedding import Doubler
 
 @pytest.mark.parametrize("number", range(8))

@@ -122,6 +122,21 @@ def test_a_missing_guard_is_told_to_the_caller(base: Path) -> None:
     assert not processes_of(base)
 
 
+def test_a_missing_guard_of_an_asyncio_program_is_told_too(base: Path) -> None:
+    # It starts its system on another thread than the one that imports it.
+    (base / "prog.py").write_text(
+        "import asyncio\nfrom garrick import Actor\nfrom garrick.aio import AsyncActorSystem\n"
+        "class Hello(Actor):\n    pass\n"
+        "async def main():\n    async with AsyncActorSystem(name='a', workers=1) as system:\n"
+        "        await system.spawn(Hello)\nasyncio.run(main())\n"
+    )
+    done = run("prog.py", cwd=base)
+    assert done.returncode == 1
+    assert done.stderr.count("MissingMainGuard: GAR-3004") >= 1, done.stderr
+    assert "ModuleNotFoundError" not in done.stderr
+    assert not processes_of(base)
+
+
 def test_without_classes_of_its_own_no_guard_is_needed(base: Path) -> None:
     (base / "prog.py").write_text(
         "from garrick import ActorSystem\nfrom tests.node.actors import Victim\n"

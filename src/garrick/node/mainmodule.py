@@ -12,6 +12,7 @@ Owns the name (keyed by path and content), the importer that finds such modules,
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import importlib.util
 import io
@@ -33,7 +34,8 @@ from garrick.wire import codec
 from garrick.wire.parcel import LARGE
 
 PREFIX: Final = "__garrick_main_"
-_importing: Final = threading.local()
+_importing: Final[contextvars.ContextVar[str | None]] = contextvars.ContextVar("garrick_importing", default=None)
+"""Which main file this context is importing: also what asyncio starts meanwhile, on whatever thread (`asyncio.to_thread`)."""
 _compiled: Final[dict[str, CodeType | None]] = {}
 """By private name; a name says what the content is."""
 _dumps: Final = pickle.dumps
@@ -110,12 +112,11 @@ class _MainLoader(SourceFileLoader):
     """Runs the file with the mark set that no system may start meanwhile; leaves no compiled file beside it."""
 
     def exec_module(self, module: ModuleType) -> None:
-        outer = getattr(_importing, "path", None)
-        _importing.path = self.path
+        outer = _importing.set(self.path)
         try:
             super().exec_module(module)
         finally:
-            _importing.path = outer
+            _importing.reset(outer)
 
     def get_code(self, fullname: str) -> CodeType | None:
         """See `importlib.abc.InspectLoader`."""
@@ -143,7 +144,7 @@ def refuse_while_importing() -> None:
     Raises:
         MissingMainGuard: the caller is a main file that is being imported by a worker.
     """
-    path = getattr(_importing, "path", None)
+    path = _importing.get()
     if path is not None:
         raise MissingMainGuard(
             f"{path} starts an actor system at its top level, where every worker that needs a class of it does so again",

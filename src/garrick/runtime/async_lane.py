@@ -105,6 +105,14 @@ class AsyncLane:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    async def abandon(self, timeout: float) -> None:
+        """On the loop of the program: cancel what still runs there, and wait for at most ``timeout`` seconds."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
