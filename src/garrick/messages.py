@@ -179,7 +179,7 @@ class DeadLetter:
     """A message that nobody handled, as subscribers of dead letters receive it.
 
     Attributes:
-        message: the message; None if it could not be decoded where it died.
+        message: the message; None if it could not be decoded where it died, or the way to this subscriber was full.
         target: where it was meant to go.
         sender: who sent it, if anybody.
         reason: ``stopped``, ``failed``, ``unhandled``, ``unknown``, ``worker lost``, ``late reply``, ``mailbox full``, ...

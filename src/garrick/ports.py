@@ -98,6 +98,14 @@ class Scheduler(Protocol):
         """
         ...
 
+    def may_wait(self) -> bool:
+        """Whether the calling thread may be kept.
+
+        Not one that runs the lane or serves links, unless it is in a handler, where `wait` lets others do that: nobody else would make
+        the room that it waits for.
+        """
+        ...
+
     def place(self, cell: Any) -> None:
         """Decide where the steps of a new actor (a `garrick.runtime.cell.Cell`) run, before the first one."""
         ...

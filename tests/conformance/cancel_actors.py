@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -145,7 +144,7 @@ class Fickle(Actor):
         elif message.then == "stop":
             self.stop()
         else:
-            os._exit(3)
+            await reply
         return "done"
 
 

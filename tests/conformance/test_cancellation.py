@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 
 import pytest
 
@@ -91,8 +93,9 @@ def test_cancellation_goes_on_to_whom_the_handler_asked(system: ActorSystem, inb
 def test_an_asker_that_dies_with_its_process_has_given_up(system: ActorSystem, inbox: Inbox) -> None:
     patient = system.spawn(Patient, inbox.address)
     fickle = system.spawn(Fickle, isolation="process")
-    system.send(fickle, AskThen(patient, Work(), "exit"))
+    system.send(fickle, AskThen(patient, Work(), "wait"))
     assert inbox.receive(20) == "begun"
+    os.kill(next(p["pid"] for p in system.status()["processes"] if p["number"] == fickle.process), signal.SIGKILL)
     assert inbox.receive(20) == "interrupted"
     assert system.ask(patient, Get()) == [Work()]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from garrick import Actor, Address
+from garrick import Actor, Address, DeadLetter
 
 
 class Echo(Actor):
@@ -82,3 +82,17 @@ class Crowd(Actor):
                 self.send(sender, "ended")
         elif message == "left" and sender is not None:
             self.send(sender, len(self.children))
+
+
+class Letters(Actor):
+    """Answers with how many dead letters it was told of, and how many of them still had their message."""
+
+    def __init__(self) -> None:
+        self.whole = self.all = 0
+
+    def receive(self, message: Any, sender: Any) -> None:
+        if isinstance(message, DeadLetter):
+            self.all += 1
+            self.whole += message.message is not None
+        else:
+            self.send(sender, (self.all, self.whole))

@@ -15,9 +15,11 @@ import pytest
 
 from garrick import ActorSystem, Address, BackPressure, Poisoned
 from garrick.errors import UndecodableMessage
+from garrick.runtime.signals import SubscribeDeadLetters
+from garrick.wire.envelope import SIGNAL
 from tests.node.actors import Counter, Do, Flooder, Victim
 from tests.node.conftest import processes_of, wait_until
-from tests.node.pressure_actors import Changer, Crowd, Echo, Eraser, Last, Pid
+from tests.node.pressure_actors import Changer, Crowd, Echo, Eraser, Last, Letters, Pid
 from tests.node.test_loss import environment
 
 MB = 1 << 20
@@ -72,6 +74,28 @@ def test_a_stopped_receiver_costs_its_senders_bounded_memory_and_loses_nothing(s
         assert [reply.result() for reply in replies] == [100, 100]
         wait_until(lambda: system.ask(frozen, "count") == (200, 0), 30)
         wait_until(lambda: system.ask(other, "count") == (100 * rounds, 0), 30)
+
+
+def test_a_stopped_subscriber_of_dead_letters_keeps_nobody_waiting() -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        frozen = system.spawn(Letters, isolation="process")
+        victim, ended = system.spawn(Victim), system.spawn(Victim)
+        assert system.ask(frozen, "how many?") == (0, 0)
+        runtime = system._runtime
+        runtime.route(runtime.admin, SubscribeDeadLetters(frozen), frozen, SIGNAL)
+        system.status()
+        system.stop_actor(ended)
+        number = frozen.process
+        receiver = psutil.Process(next(p["pid"] for p in system.status()["processes"] if p["number"] == number))
+        receiver.suspend()
+        for piece in range(60):
+            system.send(ended, (piece, b"x" * MB))
+            # It is the runtime that tells of dead letters, and nobody else would read what makes room.
+            assert system.ask(victim, piece, timeout=10) == piece
+        receiver.resume()
+        wait_until(lambda: system.ask(frozen, "how many?")[0] == 60, 30)
+        whole = system.ask(frozen, "how many?")[1]
+        assert 16 <= whole < 40  # 16 MB wait; letters beyond that go without their messages
 
 
 @pytest.mark.soak

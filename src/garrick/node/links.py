@@ -98,6 +98,8 @@ class Links:
         """Told on the reactor's thread when a process closed a connection that we had to it."""
         self.wait: Callable[[Once, bool], bool] | None = None
         """``wait(room on the way to a process, whether it is for an ask)``: False when it took too long. Only for users' messages."""
+        self.may_wait: Callable[[], bool] = _always
+        """Whether the calling thread may be kept until there is room. One that may not sends beyond the limit."""
         self._reactor = reactor
         self._rundir = rundir
         self._bodies = bodies
@@ -276,8 +278,9 @@ class Links:
             return link
 
     def _wait_for_room(self, link: OutLink, number: int, wait: Callable[[Once, bool], bool], *, asking: bool) -> None:
-        if _on_event_loop():
-            return  # it would stall all async actors of the process; they have `offer`
+        # On an event loop it would stall all async actors of the process; they have `offer`.
+        if _on_event_loop() or not self.may_wait():
+            return
         while (space := link.space()) is not None:
             if not wait(space, asking):
                 raise BackPressure(
@@ -360,6 +363,10 @@ class _Awake:
 def _on_event_loop() -> bool:
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def _always() -> bool:
+    return True
 
 
 def _forget(_data: Raw, _reason: str) -> None:

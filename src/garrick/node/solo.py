@@ -69,6 +69,11 @@ class Solo:
             self.pool.submit_now(self._help)
         return _block(ready, deadline, self.runtime.clock.now)
 
+    def may_wait(self) -> bool:
+        """See `garrick.ports.Scheduler`."""
+        tenure, me = self.runtime.tenure, threading.get_ident()
+        return me != self._links.ident and (me != tenure.thread or tenure.envelope is not None)
+
     def place(self, cell: Cell) -> None:
         """See `garrick.ports.Scheduler`."""
         if cell.spec.isolation == "thread":

@@ -86,6 +86,7 @@ class Process:
         self.links.moved = self.runtime.moved
         self.runtime.away = self.links.shortcut(self.runtime.route)
         self.links.wait = self._wait_for_room
+        self.links.may_wait = self._may_wait
         self.inbound = Inbound(self.runtime, self.links)
         self.listener = Listener(listen(rundir.socket(number)), self.poller, token, self.inbound.receive_first)
         self.inbound.listener = self.listener
@@ -97,6 +98,10 @@ class Process:
         patient = self.runtime.hosts_actors and not asking
         deadline = None if patient else self.runtime.clock.now() + ROOM_SECONDS
         return self.runtime.scheduler.wait(space, deadline)
+
+    def _may_wait(self) -> bool:
+        may: bool = self.runtime.scheduler.may_wait()
+        return may
 
     def flushed(self, seconds: float) -> bool:
         """Wait until everything is written; False when it took too long."""

@@ -191,6 +191,11 @@ class Baton:
         for cls in [cls for cls in self._profiles if gone(cls)]:
             self._profiles.pop(cls, None)
 
+    def may_wait(self) -> bool:
+        """See `garrick.ports.Scheduler`."""
+        tenure = self.runtime.tenure
+        return tenure.thread != threading.get_ident() or tenure.envelope is not None
+
     def lost_baton(self, tenure: Tenure) -> bool:
         """The holder has left user code and saw ``lost``: is the baton really gone?"""
         with self._lock:

@@ -422,9 +422,13 @@ class Runtime(Lane):
         for listener in tuple(self.dead_letter_listeners):
             if listener != target:
                 try:
-                    self.route(listener, letter, None)
+                    if self.outbound.room(listener) is None:
+                        self.route(listener, letter, None)
+                        continue
                 except UnpicklableMessage:
-                    self.route(listener, DeadLetter(None, target, sender, reason), None)
+                    pass
+                # The way of a listener that does not keep up is full, and nobody waits for room here: the letter alone takes little.
+                self.route(listener, DeadLetter(None, target, sender, reason), None)
 
     # --- asking and spawning -----------------------------------------------------------------------------------------------
 

@@ -37,6 +37,10 @@ class Stepped:
         """See Scheduler; ``deadline`` is virtual."""
         return self._crew.wait(ready, deadline, self._runtime.clock)  # type: ignore[arg-type]
 
+    def may_wait(self) -> bool:
+        """See Scheduler: no way of the world is ever full."""
+        return True
+
     def stop(self, timeout: float) -> bool:
         """See Scheduler: what still waits in user code is unwound when the world closes, and must not go on as a step."""
         self._runtime.tenure.lost = True
