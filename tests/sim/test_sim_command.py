@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def test_a_failure_is_told(failed: Path, capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert "fails: AssertionError: assert amount == 2" in out
     assert "came behind" in out
+
+
+def test_many_runs_are_quiet_and_a_replay_is_not(failed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    caplog.clear()
+    assert main(["sim", "run", RACE, "--seeds", "3", "--artefacts", str(failed.parent / "more")]) in (OK, FAILED)
+    assert caplog.messages == []
+    main(["sim", "replay", str(failed)])
+    assert any("the system ends" in message or "joined" in message for message in caplog.messages), caplog.messages
 
 
 def test_shrinking(failed: Path, capsys: pytest.CaptureFixture[str]) -> None:

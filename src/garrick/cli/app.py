@@ -426,7 +426,7 @@ def sim_run(
     fences: bool = True,
     artefacts: Path = Path(".sim"),
 ) -> int:
-    """Run a scenario with many seeds until one fails; exit code 1 then.
+    """Run a scenario with many seeds until one fails; exit code 1 then. What runs log is not shown; a replay shows it.
 
     Args:
         scenario: a function that takes a world: file.py::function or module::function.

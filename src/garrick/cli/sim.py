@@ -5,6 +5,9 @@ Owns what the commands print and their exit codes. Scenarios are functions with 
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from garrick.cli import FAILED, OK
@@ -26,15 +29,16 @@ def run_seeds(
     scenario: str, *, seeds: int, first: int, policy: str, jobs: int, shrink: bool, artefacts: Path, fences: bool
 ) -> int:
     """Run a scenario with many seeds; tells the lowest that fails."""
-    report = explore(
-        load(scenario),
-        range(first, first + seeds),
-        policy=policy,
-        jobs=jobs,
-        shrink=shrink,
-        artefacts=artefacts,
-        fences=fences,
-    )
+    with _quietly():
+        report = explore(
+            load(scenario),
+            range(first, first + seeds),
+            policy=policy,
+            jobs=jobs,
+            shrink=shrink,
+            artefacts=artefacts,
+            fences=fences,
+        )
     _say(str(report))
     for goal, count in sorted(report.goals.items()):
         _say(f"goal {goal!r}: {f'met {count} times' if count else 'never met'}")
@@ -84,7 +88,8 @@ def shrink(path: Path, output: Path | None, *, runs: int) -> int:
             "the run does not fail any more", hint="`garrick sim replay --strict` tells what is different now"
         )
     shrinker = Shrinker(scenario, failed, runs)
-    best = run(scenario, shrinker.search().plan.recorded())
+    with _quietly():
+        best = run(scenario, shrinker.search().plan.recorded())
     output = output or path.with_name(f"{path.stem.removesuffix('-shrunk')}-shrunk.json")
     Artefact.of(artefact.scenario, best).save(output)
     _say(f"{len(failed.made)} deviations became {len(best.made)} in {shrinker.runs} runs")
@@ -115,6 +120,17 @@ def timeline(path: Path, output: Path | None) -> int:
     output.write_text(page(artefact), encoding="utf-8")
     _say(str(output))
     return OK
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What hundreds of runs would log is of no use together; a replay shows it for one."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _tell(outcome: Outcome) -> None:
