@@ -60,6 +60,15 @@ class Victim(Actor):
         time.sleep(seconds)
         return "slept"
 
+    def wait_until_given_up(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self.cancelled and time.monotonic() < end:
+            time.sleep(0.005)
+        self.seen.append(self.cancelled)
+
+    def what_was_seen(self, _: Any) -> list[Any]:
+        return self.seen
+
     def compute(self, seconds: float) -> str:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
