@@ -66,9 +66,6 @@ class Victim(Actor):
             time.sleep(0.005)
         self.seen.append(self.cancelled)
 
-    def what_was_seen(self, _: Any) -> list[Any]:
-        return self.seen
-
     def compute(self, seconds: float) -> str:
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -37,6 +37,8 @@ class Account(Actor):
             self.spawn(Account, name="pending", requires={"gpu": True}, pending=True)
         elif isinstance(message, tuple):
             self.ask(message[0], message[1], timeout=50).result()
+        elif message == "large":
+            self.send(sender, "x" * 1_000_000) if sender is not None else None
         elif message == "seen":
             assert sender is not None
             self.send(sender, list(self.seen))

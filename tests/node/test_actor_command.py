@@ -200,6 +200,7 @@ def test_many_actors_are_listed_in_pages(system: ActorSystem, garrick: Command) 
     wait_until(lambda: garrick.json("actor", "ls", "--limit", "1", "--class", "Account")["matched"] == 3000)
     listed = garrick.json("actor", "ls", "--sort", "address", "--limit", "7")
     assert len(listed["rows"]) == 7
+    assert len(garrick.json("actor", "ls", "--limit", "3000")["rows"]) == 3000  # half a megabyte from one process
     addresses = [row["address"] for row in listed["rows"]]
     assert addresses == sorted(addresses, key=natural)
 

@@ -21,6 +21,7 @@ from garrick import (
     Terminated,
     UnpicklableMessage,
 )
+from tests.node.actors import Victim
 from tests.node.conftest import wait_until
 from tests.node.loss_actors import AGAIN, Again, Do, End, Heard, House, Make
 
@@ -80,6 +81,15 @@ def test_a_child_comes_back_however_its_process_died(harm: Do) -> None:
             (ChildExited, "stopped"),
             (Terminated, "stopped"),
         }
+
+
+def test_one_with_a_large_argument_comes_back() -> None:
+    with ActorSystem(name="a", workers=1) as system:
+        actor = system.spawn(Victim, bytes(1_000_000), supervision=AGAIN)
+        first = pid(system, actor)
+        system.status()  # its process has answered behind what it told the admin of the actor
+        kill(system, actor)
+        assert pid(system, actor) != first
 
 
 @pytest.mark.parametrize("isolation", ["shared", "process"])

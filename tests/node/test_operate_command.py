@@ -49,6 +49,7 @@ def test_what_can_t_be_sent_is_said_before(system: ActorSystem, garrick: Command
     for arguments, text in (
         (["not json"], "hint: a text needs quotes of its own: '\"not json\"'"),
         (["{}", "--type", DEPOSIT], "missing 1 required positional argument: 'amount'"),
+        (["[" * 100_000], "the message is nested too deeply"),
         (["{}", "--type", "no_such_module.Class"], "can't import 'no_such_module'"),
         (["{}", "--type", "tests.node.operated_actors.Nothing"], "there is no class"),
     ):
@@ -63,6 +64,7 @@ def test_an_ask_ends_with_its_answer_its_failure_or_its_time(system: ActorSystem
     assert "GAR-1003 Account failed on str: ValueError: no such account" in garrick.err
     garrick("actor", "ask", "account", "1", "--timeout", "0.2", code=TIMED_OUT)
     assert "GAR-1001 no answer" in garrick.err
+    assert garrick.json("actor", "ask", "account", '"large"')["answer"] == "x" * 1_000_000
     garrick("actor", "ask", "nobody", "1", code=NOT_FOUND)
     assert "GAR-2006 No actor is known by 'nobody'" in garrick.err
     for seconds in ("0", "-1", "nan", "inf"):

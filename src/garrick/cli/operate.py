@@ -93,6 +93,8 @@ def read_message(text: str) -> Any:
     """
     try:
         return json.loads(text)
+    except RecursionError:
+        raise InvalidArgument("the message is nested too deeply", hint="send it from a program") from None
     except ValueError as error:
         raise InvalidArgument(
             f"{text!r} is no JSON: {error}", hint=f"a text needs quotes of its own: '{json.dumps(text)}'"

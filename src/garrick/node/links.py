@@ -145,7 +145,12 @@ class Links:
         """Put what was pickled on its way."""
         size = len(body)
         if size >= LARGE:
-            self.send(target.process, pack(kind, target, sender, body, (), self.system, None, allocate), kind)
+            data: Raw
+            if target.process:
+                data = pack(kind, target, sender, body, (), self.system, None, allocate)
+            else:
+                data = self._whole(kind, target, sender, body, None)  # the admin unpickles in one piece
+            self.send(target.process, data, kind)
             return
         queue = link.queue
         if (
@@ -213,6 +218,11 @@ class Links:
             UnpicklableMessage: there are none, or too many for one piece.
         """
         body, main = self._bodies.dumps(message, foreign=target.system != self.system)
+        return self._whole(kind, target, sender, body, main)
+
+    def _whole(
+        self, kind: int, target: Address[Any], sender: Address[Any] | None, body: bytes, main: str | None
+    ) -> bytes:
         if len(body) > MAX_BODY:
             raise UnpicklableMessage(
                 f"a message of {len(body) >> 20} MB is too long to leave this system",
