@@ -27,20 +27,32 @@ class Systems:
     Args:
         folder: for keys and credentials.
         urls: where the servers of the convention are reached.
+        routes: where they reach one another, if there are several.
     """
 
-    def __init__(self, folder: Path, urls: Sequence[str]) -> None:
+    def __init__(self, folder: Path, urls: Sequence[str], routes: Sequence[str] = ()) -> None:
         self.folder = folder
-        self.keys = create_convention(folder / "keys", "test", urls)
+        self.keys = create_convention(folder / "keys", "test", urls, routes=routes)
+        self._issuing = threading.Lock()
+        self.places: dict[str, tuple[str, str]] = {}
+        """Of several directory systems: the address and the route of each one's server."""
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self.tag = f"{os.getpid()}-{folder.name[-6:]}"
 
     def start(
-        self, name: str, *options: str, roles: list[str] | None = None, within: Sequence[str] = (), patience: float = 15
+        self,
+        name: str,
+        *options: str,
+        roles: list[str] | None = None,
+        within: Sequence[str] = (),
+        patience: float = 15,
+        route: str | None = None,
     ) -> None:
         """Start a system, below the command ``within``, and wait until it has joined."""
         whole = self.name(name)
-        path = save_credentials(issue(self.keys, whole, roles or []), self.folder / f"{name}.json")
+        with self._issuing:
+            credentials = issue(self.keys, whole, roles or [], route=route)
+        path = save_credentials(credentials, self.folder / f"{name}.json")
         command = [sys.executable, "-m", "garrick.node", "--name", whole, "--credentials", str(path), "--workers", "1"]
         process = subprocess.Popen(
             [*within, *command, "--capabilities", f"host={whole}", *options],
@@ -55,6 +67,11 @@ class Systems:
         line = process.stdout.readline().strip()
         timer.cancel()
         assert line.startswith("ready"), f"{name} did not join: {line!r}"
+
+    def start_directory(self, name: str) -> None:
+        """One of several; it waits for most of the others."""
+        address, route = self.places[name]
+        self.start(name, "--listen", address, roles=["directory"], route=route, patience=60)
 
     def name(self, name: str) -> str:
         return f"{name}-{self.tag}".replace("_", "-")

@@ -40,6 +40,8 @@ def ls(system: str | None, *, output: str, timeout: float) -> int:
     )
     gone = [(lost["system"], lost["reason"], lost["detail"], duration(lost["ago"])) for lost in answer["gone"]]
     say(*table("gone", ("system", "reason", "detail", "ago"), gone, width=terminal_width()))
+    if answer.get("directory"):
+        note(f"the list of members is kept by {answer['directory']}")
     if not answer["member"]:
         note(f"{target.name} takes part in no convention")
     return OK

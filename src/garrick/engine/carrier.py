@@ -188,6 +188,11 @@ class Engine(Protocol):
     @property
     def caps(self) -> Caps: ...
 
+    @property
+    def directory(self) -> str:
+        """Id of the system whose list of members this one goes by; empty: it has not heard of any."""
+        ...
+
     async def start(
         self,
         system: str,

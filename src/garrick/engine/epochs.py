@@ -6,7 +6,7 @@ be has just the system's id, and any other epoch is simply another one. Sans-IO.
 
 from __future__ import annotations
 
-__all__ = ["is_older", "leased"]
+__all__ = ["is_older", "leased", "system_of", "term_of"]
 
 
 def leased(term: int, system: str) -> str:
@@ -18,6 +18,17 @@ def is_older(epoch: str, than: str) -> bool:
     """Whether the one was given before the other, for certain."""
     one, other = _order(epoch), _order(than)
     return one is not None and other is not None and one < other
+
+
+def term_of(epoch: str) -> int:
+    """0: it has none."""
+    order = _order(epoch)
+    return 0 if order is None else order[0]
+
+
+def system_of(epoch: str) -> str:
+    """The directory of that epoch."""
+    return epoch.rpartition("/")[2]
 
 
 def _order(epoch: str) -> tuple[int, str] | None:

@@ -17,6 +17,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import stat
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -76,6 +77,11 @@ class ServerMaterial:
     certificate: str
     key: str
     hosts: tuple[str, ...]
+    route: str = ""
+    """``host:port`` under which the convention's other servers reach this one; empty: there is only one."""
+    routes: tuple[str, ...] = ()
+    """Where it reaches them."""
+    route_secret: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,6 +109,8 @@ class Credentials:
     expires: int
     system_user: SystemUser | None = None
     server: ServerMaterial | None = None
+    servers_together: int = 1
+    """How many servers keep what must survive one of them: more than one, and several directory systems share the role."""
 
     def __repr__(self) -> str:
         return f"<Credentials {self.system} of {self.convention}, roles {list(self.roles)}>"
@@ -134,6 +142,8 @@ class ConventionKeys:
     member_key: KeyPair
     directory_key: KeyPair
     issued: list[dict[str, Any]] = field(default_factory=list)
+    routes: tuple[str, ...] = ()
+    route_secret: str = ""
 
     def __repr__(self) -> str:
         return f"<ConventionKeys {self.name}>"
@@ -149,6 +159,8 @@ class ConventionKeys:
             "urls": list(self.urls),
             "ca": asdict(self.ca),
             "issued": self.issued,
+            "routes": list(self.routes),
+            "route_secret": self.route_secret,
         } | {kind: getattr(self, kind).seed for kind in _KEYS}
         _write_private(self.path, json.dumps(content, indent=1))
 
@@ -156,17 +168,27 @@ class ConventionKeys:
 _KEYS = ("operator", "account", "system_account", "member_key", "directory_key")
 
 
-def create_convention(directory: str | os.PathLike[str], name: str, urls: Iterable[str]) -> ConventionKeys:
+def create_convention(
+    directory: str | os.PathLike[str], name: str, urls: Iterable[str], *, routes: Iterable[str] = ()
+) -> ConventionKeys:
     """Make the keys of a new convention and store them in `directory` (created with mode 0700).
 
     Args:
         directory: must not hold the keys of a convention yet.
         name: the convention; becomes the first token of all its subjects.
         urls: where its servers are reached, e.g. ``tls://10.0.0.1:4222``.
+        routes: three (or five) times ``host:port``, where the servers reach one another: then as many directory systems, each with its
+            own server, share the role, and any one of them may be lost.
     """
     check_name(name, "the convention name")
     addresses = tuple(urls)
     _hosts_of(addresses)
+    ways = tuple(routes)
+    if len(ways) not in {0, 3, 5}:
+        raise InvalidArgument(
+            f"{len(ways)} servers can't decide by majority", hint="give the routes of three or five servers, or of none"
+        )
+    _hosts_of([f"tls://{way}" for way in ways] or addresses)
     folder = Path(directory)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -180,6 +202,8 @@ def create_convention(directory: str | os.PathLike[str], name: str, urls: Iterab
         KeyPair.create(ACCOUNT),
         KeyPair.create(ACCOUNT),
         KeyPair.create(ACCOUNT),
+        routes=ways,
+        route_secret=secrets.token_hex(32) if ways else "",
     )
     if keys.path.exists():
         raise InvalidArgument(
@@ -200,6 +224,8 @@ def load_convention(directory: str | os.PathLike[str]) -> ConventionKeys:
             urls=tuple(content["urls"]),
             ca=pki.Pair(**content["ca"]),
             issued=list(content["issued"]),
+            routes=tuple(content.get("routes", ())),
+            route_secret=content.get("route_secret", ""),
             **{kind: KeyPair.from_seed(content[kind]) for kind in _KEYS},
         )
     except (KeyError, TypeError) as error:
@@ -213,6 +239,7 @@ def issue(
     *,
     valid_for: timedelta = _YEAR,
     listen: Sequence[str] = (),
+    route: str | None = None,
 ) -> Credentials:
     """Credentials for the system of that name.
 
@@ -223,8 +250,14 @@ def issue(
             gets what it needs to run a server.
         valid_for: afterwards the server cuts the connection and refuses new ones.
         listen: further names or addresses that the server of this host is reached under (directory only).
+        route: which of the convention's routes is that of this system's own server (directory only). None, although there are routes:
+            it gets what a directory system needs, and nothing to run a server with.
     """
     check_name(system, "the system name")
+    if route is not None and route not in keys.routes:
+        raise InvalidArgument(
+            f"the convention has no route {route!r}", hint=f"its routes are {', '.join(keys.routes) or 'none'}"
+        )
     names = tuple(sorted({check_name(role, "the role").lower() for role in roles}))
     start = datetime.now(UTC)
     end = start + valid_for
@@ -250,12 +283,13 @@ def issue(
         encode_jwt(signer, user.public, system, body, issued=issued, expires=expires),
         user.seed,
         expires,
+        servers_together=max(1, len(keys.routes)),
     )
     if DIRECTORY in names:
         credentials = replace(
             credentials,
             system_user=_system_user(keys, system, issued, expires),
-            server=_server_material(keys, listen, start, end, issued),
+            server=None if keys.routes and route is None else _server_material(keys, listen, route, start, end, issued),
         )
     keys.issued.append({"system": system, "roles": list(names), "key": user.public, "at": issued, "expires": expires})
     keys.save()
@@ -278,7 +312,7 @@ def load_credentials(path: str | os.PathLike[str]) -> Credentials:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         credentials = Credentials(
             **plain,
-            server=ServerMaterial(**(server | {"hosts": tuple(server["hosts"])})) if server else None,
+            server=_material(server) if server else None,
             system_user=SystemUser(**user) if user else None,
         )
         KeyPair.from_seed(credentials.seed)
@@ -288,6 +322,11 @@ def load_credentials(path: str | os.PathLike[str]) -> Credentials:
     if credentials.expires <= time.time():
         raise BadCredentials(f"{path} has expired", hint="issue new credentials for this system")
     return credentials
+
+
+def _material(plain: dict[str, Any]) -> ServerMaterial:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    return ServerMaterial(**values)
 
 
 def member_template(namespace: str) -> dict[str, Any]:
@@ -324,10 +363,23 @@ def directory_template(namespace: str) -> dict[str, Any]:
     template = member_template(namespace)
     template["pub"]["allow"].append(f"{namespace}.m.delta")
     template["sub"]["allow"] += [f"{namespace}.m.up.*", f"{namespace}.m.snap"]
+    bucket = bucket_of(namespace)
+    template["pub"]["allow"] += [
+        f"$JS.API.STREAM.INFO.KV_{bucket}",
+        f"$JS.API.STREAM.CREATE.KV_{bucket}",
+        f"$JS.API.STREAM.MSG.GET.KV_{bucket}",
+        f"$KV.{bucket}.>",
+    ]
     return template
 
 
+def bucket_of(namespace: str) -> str:
+    """The bucket of the servers' store in which several directory systems keep their lease."""
+    return f"{namespace}_directory"
+
+
 _LOOPBACK = ("127.0.0.1", "::1")
+_STORE = {"mem_storage": 0, "disk_storage": 16 * 1024 * 1024, "streams": 4, "consumer": 8}
 _NO_LIMITS = {
     "subs": -1,
     "data": -1,
@@ -345,7 +397,7 @@ def _system_user(keys: ConventionKeys, system: str, issued: int, expires: int) -
     account = f"$SYS.ACCOUNT.{keys.account.public}"
     user = KeyPair.create(USER)
     body = {
-        "pub": {"allow": [f"$SYS.REQ.ACCOUNT.{keys.account.public}.CONNZ"]},
+        "pub": {"allow": [f"$SYS.REQ.ACCOUNT.{keys.account.public}.CONNZ", "$SYS.REQ.SERVER.PING.IDZ"]},
         "sub": {"allow": [f"{account}.CONNECT", f"{account}.DISCONNECT", f"_I.{system}.>"]},
         "subs": -1,
         "data": -1,
@@ -358,10 +410,19 @@ def _system_user(keys: ConventionKeys, system: str, issued: int, expires: int) -
 
 
 def _server_material(
-    keys: ConventionKeys, listen: Sequence[str], start: datetime, end: datetime, issued: int
+    keys: ConventionKeys, listen: Sequence[str], route: str | None, start: datetime, end: datetime, issued: int
 ) -> ServerMaterial:
     # Its own systems reach it by loopback, wherever else it listens and whatever name others know it by.
-    hosts = tuple(dict.fromkeys([*_hosts_of(keys.urls), *listen, *_LOOPBACK]))
+    hosts = tuple(
+        dict.fromkeys(
+            [
+                *_hosts_of(keys.urls),
+                *_hosts_of([f"tls://{way}" for way in keys.routes] or keys.urls),
+                *listen,
+                *_LOOPBACK,
+            ]
+        )
+    )
     scopes = [
         {"kind": "user_scope", "key": key.public, "role": role, "template": template}
         for key, role, template in (
@@ -369,7 +430,8 @@ def _server_material(
             (keys.directory_key, DIRECTORY, directory_template(keys.name)),
         )
     ]
-    account = {"limits": _NO_LIMITS, "signing_keys": scopes, "type": "account", "version": 2}
+    limits = _NO_LIMITS | (_STORE if keys.routes else {})
+    account = {"limits": limits, "signing_keys": scopes, "type": "account", "version": 2}
     system = {"limits": _NO_LIMITS, "type": "account", "version": 2}
     operator = {"system_account": keys.system_account.public, "type": "operator", "version": 2}
     certificate = pki.server_certificate(keys.ca, hosts, start, end)
@@ -386,6 +448,9 @@ def _server_material(
         certificate.certificate,
         certificate.key,
         hosts,
+        route or "",
+        tuple(way for way in keys.routes if way != route),
+        keys.route_secret,
     )
 
 

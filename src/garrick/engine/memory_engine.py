@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from garrick.engine import directory as d
 from garrick.engine import follower as f
 from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, OnNames, Refused, Verdict
+from garrick.engine.epochs import system_of
 from garrick.engine.membership import Delta
 from garrick.engine.memory import CAPS, STEP, MemoryCarrier, MemoryNetwork, nobody
 from garrick.engine.reachability import events_of
@@ -60,6 +61,10 @@ class MemoryEngine:
     @property
     def caps(self) -> Caps:
         return CAPS
+
+    @property
+    def directory(self) -> str:
+        return "" if self.follower is None else system_of(self.follower.epoch)
 
     async def start(
         self,

@@ -85,7 +85,7 @@ def create_ca(convention: str, now: datetime) -> Pair:
 def _issue(
     ca: Pair,
     common: str,
-    usage: x509.ObjectIdentifier,
+    usages: Sequence[x509.ObjectIdentifier],
     names: Sequence[x509.GeneralName],
     start: datetime,
     end: datetime,
@@ -105,7 +105,7 @@ def _issue(
         .not_valid_after(min(end, authority.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
@@ -122,10 +122,11 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def server_certificate(ca: Pair, hosts: Sequence[str], start: datetime, end: datetime) -> Pair:
-    """For a server that is reached under `hosts` (names or addresses)."""
-    return _issue(ca, hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, [_general_name(h) for h in hosts], start, end)
+    """For a server that is reached under `hosts` (names or addresses), and that calls other servers itself."""
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return _issue(ca, hosts[0], usages, [_general_name(h) for h in hosts], start, end)
 
 
 def client_certificate(ca: Pair, system: str, start: datetime, end: datetime) -> Pair:
     """For the system of that name."""
-    return _issue(ca, system, ExtendedKeyUsageOID.CLIENT_AUTH, [x509.DNSName(system)], start, end)
+    return _issue(ca, system, [ExtendedKeyUsageOID.CLIENT_AUTH], [x509.DNSName(system)], start, end)

@@ -56,6 +56,11 @@ class Gateway(Protocol):
         """Members in doubt, by id."""
         ...
 
+    @property
+    def directory(self) -> str:
+        """Id of the system that keeps the list of members; empty: none is known."""
+        ...
+
     async def ping(self, name: str, timeout: float) -> str:
         """Whether a system answers over the engine: ``reached``, ``nobody`` (is connected under that name) or ``silent``."""
         ...

@@ -128,6 +128,11 @@ class Gateway:
         """Members in doubt, by id."""
         return self._table.suspected
 
+    @property
+    def directory(self) -> str:
+        """Id of the system that keeps the list of members; empty: none is known."""
+        return self._engine.directory
+
     async def ping(self, name: str, timeout: float) -> str:
         """Whether a system answers over the engine: ``reached``, ``nobody`` (is connected under that name) or ``silent``."""
         return (await self._engine.probe(name, timeout)).value

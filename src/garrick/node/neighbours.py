@@ -54,7 +54,12 @@ class Neighbours:
             for info in systems.values()
         ]
         gone = [{**lost, "ago": now - lost["at"]} for lost in machine.core.members.gone]
-        return {"systems": sorted(rows, key=lambda row: str(row["name"])), "gone": gone, "member": gateway is not None}
+        return {
+            "systems": sorted(rows, key=lambda row: str(row["name"])),
+            "gone": gone,
+            "member": gateway is not None,
+            "directory": gateway.directory if gateway is not None else "",
+        }
 
     async def ping(self, params: dict[str, Any]) -> dict[str, Any]:
         """Whether a system answers, and how fast.

@@ -266,6 +266,11 @@ class _Posted:
         """See `garrick.node.edge.Gateway`."""
         return self._membership.suspected
 
+    @property
+    def directory(self) -> str:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
     async def ping(self, name: str, timeout: float) -> str:
         """Nobody asks for it here."""
         raise NotImplementedError

@@ -176,3 +176,24 @@ def test_no_usable_address(tmp_path: Path) -> None:
     for urls in ([], ["tls://"]):
         with pytest.raises(InvalidArgument):
             create_convention(tmp_path / "keys", "conv", urls)
+
+
+def test_servers_that_decide_together(tmp_path: Path) -> None:
+    urls = [f"tls://10.0.0.{n}:4222" for n in (1, 2, 3)]
+    with pytest.raises(InvalidArgument, match="majority"):
+        create_convention(tmp_path / "two", "two", urls, routes=["10.0.0.1:6222", "10.0.0.2:6222"])
+    routes = [f"10.0.0.{n}:6222" for n in (1, 2, 3)]
+    create_convention(tmp_path / "keys", "conv", urls, routes=routes)
+    keys = load_convention(tmp_path / "keys")
+    with pytest.raises(InvalidArgument, match="has no route"):
+        issue(keys, "d1", ["directory"], route="10.0.0.4:6222")
+    path = save_credentials(issue(keys, "d2", ["directory"], route="10.0.0.2:6222"), tmp_path / "d2.json")
+    server = load_credentials(path).server
+    assert server is not None
+    assert (server.route, server.routes) == ("10.0.0.2:6222", ("10.0.0.1:6222", "10.0.0.3:6222"))
+    assert server.route_secret == keys.route_secret != ""
+    for roles in ([], ["directory"]):  # who runs no server gets nothing to run one with
+        credentials = issue(keys, "other", roles)
+        assert credentials.server is None
+        assert credentials.servers_together == 3
+        assert keys.route_secret not in save_credentials(credentials, tmp_path / "other.json").read_text()

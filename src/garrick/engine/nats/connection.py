@@ -45,6 +45,7 @@ _NEVER = 86_400
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _REFUSED_WAIT = 5.0
+_REFUSED_FOR = 2.0
 _PENDING = 4 * 1024 * 1024
 _SUB_MESSAGES = 1_000_000
 _SUB_BYTES = 96 * 1024 * 1024
@@ -135,7 +136,7 @@ class Connection:
         """Connect, trying again until `timeout` seconds have passed.
 
         Raises:
-            JoinRefused: at once, when a server does not accept us.
+            JoinRefused: when a server does not accept us; at once, if it is the only one.
             EngineError: no server could be reached.
         """
         loop = asyncio.get_running_loop()
@@ -145,7 +146,10 @@ class Connection:
                 await self._connect()
                 break
             except JoinRefused:
-                raise
+                # One of several servers may be just starting, and not know us yet.
+                if len(self._credentials.servers) == 1 or loop.time() > deadline - timeout + _REFUSED_FOR:
+                    raise
+                wait = self._backoff.next()
             except EngineError:
                 wait = self._backoff.next()
                 if loop.time() + wait > deadline:

@@ -1,5 +1,8 @@
 """The directory's ears and mouth: runs the pure `Directory` over NATS.
 
+Where several systems share the role, only the one that holds their lease (`Candidacy`) has a machine; the others hear the same and keep
+silent. Before every step it looks whether the lease still holds.
+
 Owns two connections beside the system's own: one that serves the members, one in the servers' own account that hears of
 every connection and its end. Decides nothing.
 
@@ -21,8 +24,10 @@ import nats.errors
 
 from garrick.engine import directory as machine
 from garrick.engine.carrier import Verdict, name_of
+from garrick.engine.epochs import leased, term_of
 from garrick.engine.feedcodec import SnapshotEncoder, decode_member, encode_delta
 from garrick.engine.namescodec import decode_request, encode_reply
+from garrick.engine.nats.candidacy import Candidacy
 from garrick.engine.nats.connection import Connection, Identity, Subscription
 from garrick.engine.nkeys import KeyPair, claims_of
 from garrick.errors import BadCredentials, EngineError, WireError
@@ -32,12 +37,15 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
 
+    from garrick.engine.follower import Follower
     from garrick.engine.identity import Credentials
 
 __all__ = ["DirectoryService"]
 
 _log = logging.getLogger("garrick.engine")
 _PAGE = 1024
+_SERVERS = 1.0  # seconds between two questions to all servers whether they are there
+_MISSED = 2
 _QUIET = 0.15  # seconds without a further answer: all servers have counted
 _BY_PEER = {"client closed", "read error"}  # the latter: a reset, when it died with something unread
 
@@ -49,6 +57,7 @@ class DirectoryService:
         credentials: with the role `directory`.
         system: own id; names this start of the directory.
         probe: asks a member's carrier; gives the verdict and the id of who answered.
+        follower: what this system knows as a member: where it begins when it takes over from another one.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class DirectoryService:
         credentials: Credentials,
         system: str,
         probe: Callable[[str, float], Awaitable[tuple[Verdict, str]]],
+        follower: Follower,
         *,
         patience: machine.Patience | None = None,
         connect_timeout: float = 10.0,
@@ -75,6 +85,23 @@ class DirectoryService:
         self._encoder = SnapshotEncoder()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._follower = follower
+        self._deaf = False
+        self._server_ids: dict[str, int] = {}
+        """Servers that have answered -> how often they have not, since."""
+        self._watch: asyncio.Task[None] | None = None
+        self._servers_inbox = f"{inbox}.servers"
+        self._candidacy: Candidacy | None = None
+        if credentials.servers_together > 1:
+            self._candidacy = Candidacy(
+                system,
+                namespace,
+                credentials.servers_together,
+                lambda: self._members.client,
+                self._least_term,
+                self._lead,
+                self._step_down,
+            )
         self._members = Connection(
             credentials,
             Identity(credentials.jwt, credentials.sign),
@@ -92,16 +119,25 @@ class DirectoryService:
             Identity(user.jwt, lambda nonce: _signature(signer, nonce)),
             f"{system}/presence",
             inbox,
-            [Subscription(f"{events}.CONNECT", self._opened), Subscription(f"{events}.DISCONNECT", self._closed)],
+            [
+                Subscription(f"{events}.CONNECT", self._opened),
+                Subscription(f"{events}.DISCONNECT", self._closed),
+                Subscription(self._servers_inbox, self._server_answered),
+            ],
             _Ear("servers", self._servers_up, self._servers_down),
         )
 
     async def start(self) -> None:
         """Listen to the servers first, so that no connection of a member is missed.
 
-        Raises `EngineError` if the convention has a directory already.
+        Raises `EngineError` if the convention has a directory already and can have only one.
         """
         await self._servers.start(self._connect_timeout)
+        if self._candidacy is not None:
+            await self._members.start(self._connect_timeout)
+            self._watch = asyncio.create_task(self._watch_servers(), name="garrick-directory-servers")
+            self._candidacy.start()
+            return
         await self._refuse_a_second_one()
         loop = asyncio.get_running_loop()
         self._machine = machine.Directory(self._system, loop.time(), self._patience, term=int(time.time() * 1000))
@@ -109,7 +145,12 @@ class DirectoryService:
         self._feed(machine.Tick())
 
     async def stop(self) -> None:
+        if self._candidacy is not None:
+            await self._candidacy.stop()
         self._machine = None
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
         for task in list(self._tasks):
@@ -134,9 +175,52 @@ class DirectoryService:
                 )
             await asyncio.sleep(0.2)
 
+    # -- one of several -----------------------------------------------------------------------------------------------
+
+    def _least_term(self) -> int:
+        # The clock, in case that the store has forgotten; what we have heard, in case that the clock was set back.
+        return max(int(time.time() * 1000), term_of(self._follower.epoch) + 1)
+
+    def _lead(self, term: int) -> None:
+        now = asyncio.get_running_loop().time()
+        self._machine = machine.Directory(
+            leased(term, self._system), now, self._patience, term=term, before=self._follower.snapshot()
+        )
+        self._server_ids.clear()
+        self._feed(machine.Deaf() if self._deaf else machine.Tick())
+
+    def _step_down(self, why: str) -> None:
+        del why
+        self._machine = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _watch_servers(self) -> None:
+        """A server that is killed takes its clients along without a word: ask all of them whether they are there."""
+        while True:
+            await asyncio.sleep(_SERVERS)
+            client = self._servers.client
+            if client is None or self._machine is None:
+                self._server_ids.clear()
+                continue
+            for server in [s for s, missed in self._server_ids.items() if missed >= _MISSED]:
+                del self._server_ids[server]
+                self._feed(machine.Vanished(server))
+            for server in self._server_ids:
+                self._server_ids[server] += 1
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await client.publish("$SYS.REQ.SERVER.PING.IDZ", b"", reply=self._servers_inbox)
+
+    async def _server_answered(self, message: Msg) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            self._server_ids[str(json.loads(message.data)["id"])] = 0
+
     # -- the machine --------------------------------------------------------------------------------------------------
 
     def _feed(self, event: machine.Event) -> None:
+        if self._candidacy is not None and not self._candidacy.leads():
+            return
         if self._machine is None:
             return
         loop = asyncio.get_running_loop()
@@ -246,10 +330,12 @@ class DirectoryService:
     # -- servers report -----------------------------------------------------------------------------------------------
 
     def _servers_up(self, *, again: bool) -> None:
+        self._deaf = False
         if again:
             self._feed(machine.Interrupted())
 
     def _servers_down(self) -> None:
+        self._deaf = True
         self._feed(machine.Deaf())
 
     async def _opened(self, message: Msg) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from garrick.engine.carrier import Caps, OnEvent, OnFrame, OnMembers, OnNames, Refused, Verdict, name_of
+from garrick.engine.epochs import system_of
 from garrick.engine.nats.carrier import CAPS, NatsCarrier
 from garrick.engine.nats.directory import DirectoryService
 from garrick.engine.nats.membership import MemberFeed
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from garrick.engine.nats.server import EmbeddedServer
 
 __all__ = ["NatsEngine"]
+
+_MAJORITY = 120.0
+"""Seconds that one of several directory systems waits for most of the others to be started."""
 
 
 class NatsEngine:
@@ -59,6 +63,10 @@ class NatsEngine:
     @property
     def caps(self) -> Caps:
         return CAPS
+
+    @property
+    def directory(self) -> str:
+        return "" if self._feed is None else system_of(self._feed.machine.epoch)
 
     async def start(
         self,
@@ -103,10 +111,13 @@ class NatsEngine:
                     credentials,
                     system,
                     self._carrier.probe_system,
+                    feed.machine,
                     patience=self._patience,
                     connect_timeout=self._connect_timeout,
                 )
                 await self._directory.start()
+            if credentials.is_directory and credentials.servers_together > 1:
+                self._join_timeout = max(self._join_timeout, _MAJORITY)
             await self._wait_until_joined(feed)
         except BaseException:
             await self.stop()
@@ -168,7 +179,7 @@ class NatsEngine:
         except TimeoutError:
             raise EngineError(
                 f"no directory system of the convention accepted {self._system} within {self._join_timeout:g} s",
-                hint="is the system that holds the role 'directory' running?",
+                hint="is the system that holds the role 'directory' running? Of several, most have to",
             ) from None
 
     def _members(self, delta: Delta) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedServer"]
 
 _LOG_LINES = 12
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what listens everywhere is reached by loopback
 
 
 class EmbeddedServer:
@@ -51,7 +52,7 @@ class EmbeddedServer:
         binary: path of the server; searched for if None.
         listen: ``host:port``; the first address of the convention if None. Port 0 takes any free port. Need not be what others
             connect to (``0.0.0.0:4222``, or an address behind a NAT): that is in their credentials.
-        jetstream: switch the server's store on. Nothing needs it so far.
+        jetstream: switch the server's store on; it is on anyway if this is one of several servers.
         start_timeout: seconds until the server must answer.
     """
 
@@ -79,7 +80,7 @@ class EmbeddedServer:
         self._credentials = credentials
         self._material: ServerMaterial = credentials.server
         self._binary = binary
-        self._jetstream = jetstream
+        self._jetstream = jetstream or bool(credentials.server.route)
         self._start_timeout = start_timeout
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,7 +91,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """Where systems of this host connect; after `start` with the real port."""
-        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - listens on all
+        loopback = _WILDCARDS.get(self.host, self.host)
         host = f"[{loopback}]" if ":" in loopback else loopback
         return f"tls://{host}:{self.port}"
 
@@ -298,8 +299,29 @@ class EmbeddedServer:
             "logfile_max_num": 3,
         }
         if self._jetstream:
-            configuration["jetstream"] = {"store_dir": str(folder / "store"), "sync_interval": "always"}
+            configuration["jetstream"] = {
+                "store_dir": str(folder / "store"),
+                "sync_interval": "always",
+                "max_mem": 16 * 1024 * 1024,
+                "max_file": 64 * 1024 * 1024,
+            }
+        if material.route:
+            configuration["cluster"] = self._cluster(material, configuration["tls"])
         return Path(private("server.conf", json.dumps(configuration, indent=1)))
+
+    def _cluster(self, material: ServerMaterial, tls: dict[str, Any]) -> dict[str, Any]:
+        """The other servers. A member's certificate is of the same authority, so servers also show what only they know."""
+        own = urlsplit(f"tls://{material.route}")
+        everywhere = self.host in _WILDCARDS
+        host = self.host if everywhere else own.hostname or self.host
+        return {
+            "name": self._credentials.convention,
+            "listen": f"{f'[{host}]' if ':' in host else host}:{own.port}",
+            "no_advertise": True,  # addresses are in the credentials
+            "authorization": {"user": "server", "password": material.route_secret, "timeout": 5},
+            "routes": [f"nats-route://server:{material.route_secret}@{way}" for way in material.routes],
+            "tls": {**{key: tls[key] for key in ("cert_file", "key_file", "ca_file")}, "verify": True, "timeout": 5},
+        }
 
 
 def _succeed(future: asyncio.Future[Any], value: object) -> None:
