@@ -15,8 +15,10 @@ from garrick import Actor, ActorSystem, Address, AskTimeout, InvalidArgument, on
 from garrick.cli import FAILED, NOT_FOUND, OK, main
 from garrick.errors import SourceInUse, SourceMissing, SourceRetired
 from garrick.sources.admission import Source
+from garrick.sources.authority import AUTHORITY, SourceOffered
 from garrick.sources.keyring import Keyring
 from garrick.sources.roster import share
+from garrick.sources.store import Store
 
 from .making import made, signed_by
 
@@ -104,12 +106,15 @@ class Shop:
         self.system, self.name = system, f"versions{next(NUMBERS)}"
         self._ring, self._folder = ring, folder
 
-    def load(self, version: str, *, broken: bool = False) -> Source:
+    def bundle(self, version: str, *, broken: bool = False) -> bytes:
         text = f"VERSION, BROKEN = {version!r}, {broken}\n{SHOP}"
         data = made(
             self._folder / version, {"shop/__init__.py": "", "shop/a.py": text}, name=self.name, version=version
         )
-        return self.system.load_source(signed_by(data, "ann", self._ring.private("ann")), development=True)
+        return signed_by(data, "ann", self._ring.private("ann"))
+
+    def load(self, version: str, *, broken: bool = False) -> Source:
+        return self.system.load_source(self.bundle(version, broken=broken), development=True)
 
     def spawn(self, cls: str, *args: Any, **options: Any) -> Address[Any]:
         return self.system.spawn(f"shop.a.{cls}", *args, source=self.name, **options)
@@ -337,3 +342,40 @@ def test_from_the_command_line(ring: Keyring, tmp_path: Path, capsys: pytest.Cap
         assert run("drain", f"{shop.name}@1.0", "--wait")[1].endswith("is drained\n")
         assert run("rollback", shop.name)[1].endswith("1.0 (" + old.hash[:8] + ") is current\n")
         assert run("rollback", "nothing")[0] in (FAILED, NOT_FOUND)
+
+
+class Authority(Actor):
+    @on
+    def offered(self, message: SourceOffered) -> Any:
+        return message.version == "1.0" or "not this one"
+
+
+@pytest.mark.parametrize("base", ["local", "multiprocess"])
+def test_a_bundle_is_loaded_from_the_command_line(
+    base: str, ring: Keyring, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"loads-{base}-{os.getpid()}"
+    options: dict[str, Any] = {"management": True} if base == "local" else {"workers": 1}
+    with ActorSystem(base, name=name, **options) as system:
+        shop = Shop(system, ring, tmp_path)
+
+        def run(version: str, *words: str) -> tuple[int, str]:
+            file = tmp_path / f"{version}.srcb"
+            file.write_bytes(shop.bundle(version))
+            code = main(["source", "load", str(file), "--system", name, *words])
+            found = capsys.readouterr()
+            return code, found.out + found.err
+
+        code, said = run("1.0")
+        assert (code, "nobody here decides" in said) == (FAILED, True)
+        assert Store().hashes() == []
+        assert run("0.9", "--development")[0] == OK
+        system.activate_source(f"{shop.name}@0.9")
+        assert ask(shop, shop.spawn("Plain")) == "0.9"
+        system.spawn(Authority, name=AUTHORITY)
+        code, said = run("1.0")
+        assert (code, f"{shop.name}@1.0 (" in said, said.endswith("is inactive\n")) == (OK, True, True)
+        code, said = run("1.1", "--development")
+        assert (code, "not this one" in said) == (FAILED, True)
+        assert len(Store().hashes()) == 2
+        assert shop.states() == {"0.9": "current", "1.0": "inactive"}

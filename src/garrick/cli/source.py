@@ -13,6 +13,7 @@ from typing import Any
 
 from garrick.cli import OK
 from garrick.cli.render import note, say, say_json, table
+from garrick.cli.target import choose
 from garrick.errors import BadKey, BundleRefused, InvalidArgument
 from garrick.sources import keys
 from garrick.sources.build import build as build_bundle
@@ -20,6 +21,7 @@ from garrick.sources.container import Limits, Opened, members, read, write
 from garrick.sources.difference import difference
 from garrick.sources.keyring import Keyring
 from garrick.sources.manifest import Isolation, Manifest, parse
+from garrick.sources.store import Store
 from garrick.sources.verify import verify
 
 SHOWN = 20
@@ -102,6 +104,40 @@ def show(path: Path, *, every: bool, output: str) -> int:
     files = manifest.files if every else manifest.files[:SHOWN]
     more = len(manifest.files) - len(files)
     say(*table("files", ["path", "size", "sha256"], [[f.path, f.size, f.digest[:8]] for f in files], more=more))
+    return OK
+
+
+def load(path: Path, system: str | None, *, development: bool, output: str, timeout: float) -> int:
+    """Take a bundle into a running system: checked here, put into the store of this user, and decided about there."""
+    target = choose(system, timeout)
+    data = _bytes(path)
+    ring = Keyring()
+    trust = ring.trust()
+    verified = verify(data, trust, time.time(), keys.check)
+    mine = {key.id for key in ring.own()}
+    manifest = verified.manifest
+    params: dict[str, Any] = {
+        "hash": verified.hash,
+        "name": manifest.name,
+        "version": manifest.version,
+        "signers": list(verified.signers),
+        "own": [known.name for key, known in trust.keys.items() if key in mine],
+        "development": development,
+    }
+    store = Store()
+    known = verified.hash in store.hashes()
+    store.add(verified, data)
+    try:
+        found = target.ask("source.load", **params, grace=timeout / 2)
+    except BaseException:
+        if not known:
+            store.remove(verified.hash)
+        raise
+    ring.remember(manifest.name, manifest.version)
+    if output == "json":
+        say_json({"system": target.name, **found})
+    else:
+        say(f"{manifest.name}@{manifest.version} ({verified.hash[:8]}) is {found['state']}")
     return OK
 
 

@@ -127,6 +127,29 @@ def source_why(version: str, *, system: Name = None, output: Output = "table", t
     return work.why(version, system, output=output, timeout=timeout)
 
 
+@source.command(name="load")
+def source_load(
+    bundle: Path,
+    *,
+    development: Annotated[bool, Parameter(negative="")] = False,
+    system: Name = None,
+    output: Output = "table",
+    timeout: float = 10.0,
+) -> int:
+    """Take a bundle into a system, if those whom you trust have signed it and the authority of the system approves it.
+
+    Args:
+        bundle: the file.
+        development: where there is no authority, take what one of your own keys has signed.
+        system: the system; may be left out when only one runs.
+        output: a text for people or JSON for programs.
+        timeout: seconds to wait.
+    """
+    from garrick.cli import source as work
+
+    return work.load(bundle, system, development=development, output=output, timeout=timeout)
+
+
 @source.command(name="activate")
 def source_activate(version: str, *, system: Name = None, output: Output = "table", timeout: float = 5.0) -> int:
     """Make a version the current one of its name, at once and in all processes of a system.

@@ -29,6 +29,7 @@ CHANGES = {
     "actor.tell": "tell",
     "actor.ask": "ask",
     "deadletter.replay": "replay",
+    "source.load": "source.admit",
     "source.unload": "source.unload",
     "source.activate": "source.activate",
     "source.ramp": "source.ramp",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, control
 from garrick.errors import (
+    AskTimeout,
     GarrickError,
     InvalidArgument,
     SourceInUse,
@@ -29,6 +30,7 @@ from garrick.errors import (
 from garrick.node.admin.effects import Answer
 from garrick.node.admin.processes import State
 from garrick.runtime import signals
+from garrick.sources.authority import AUTHORITY, SourceOffered, decide
 from garrick.sources.roster import (
     CURRENT,
     DRAINED,
@@ -40,7 +42,7 @@ from garrick.sources.roster import (
     Roster,
     Version,
 )
-from garrick.wire.envelope import FAILURE
+from garrick.wire.envelope import FAILURE, MESSAGE
 
 if TYPE_CHECKING:
     from garrick.node.admin.core import Core
@@ -73,6 +75,8 @@ class Round:
 
     asked: tuple[int, ...]
     then: Then
+    raw: bool = False
+    """Whether it is a question to an actor, whose answer may be anything."""
 
 
 @dataclass
@@ -238,6 +242,9 @@ def tick(core: Core, now: float) -> None:
 
 def closed(core: Core, question: Round, found: Mapping[int, Any], now: float) -> None:
     """A round is over. A process that has gone meanwhile has nothing in use; one that is silent is missing in the answers."""
+    if question.raw:
+        question.then(core, found, now)
+        return
     gone: dict[int, Mapping[str, Any]] = {number: {} for number in question.asked if not core.processes.alive(number)}
     good = {number: each for number, each in found.items() if isinstance(each, Mapping)}
     question.then(core, {**gone, **good}, now)
@@ -332,6 +339,31 @@ def _add(core: Core, token: Any, params: Params, now: float) -> None:
         _into(core, entry, INACTIVE, "loaded again")
     row = _row(core, entry)
     _publish(core, lambda core, _now: answer(core, token, row))
+
+
+def _admit(core: Core, token: Any, params: Params, now: float) -> None:
+    """A bundle that is in the store of the user, its signatures checked by who asks: let the authority decide, and take it in."""
+    offered = SourceOffered(params["hash"], params["name"], params["version"], tuple(params["signers"]))
+    own, development = list(params.get("own", ())), bool(params.get("development", False))
+    authority = core.names.find(AUTHORITY)
+    if authority is None:
+        decide(offered, {}, own, development=development)
+        _add(core, token, params, now)
+        return
+
+    def then(core: Core, answers: Mapping[int, Any], now: float) -> None:
+        said = next(iter(answers.values()), AskTimeout(f"{AUTHORITY} did not answer"))
+        try:
+            decide(offered, {AUTHORITY: said}, own, development=development)
+        except GarrickError as error:
+            answer(core, token, error)
+        else:
+            _add(core, token, params, now)
+
+    question = Round((authority.process,), then, raw=True)
+    wait = float(params.get("grace", 5.0))
+    for serial in core.surveys.open(question, question.asked, now + wait).values():
+        core.send(authority, offered, kind=MESSAGE, sender=core.one_shot(serial))
 
 
 def _row(core: Core, entry: Entry) -> dict[str, Any]:
@@ -599,6 +631,7 @@ def _overdue(core: Core, entry: Entry, now: float) -> None:
 Verb = Callable[["Core", Any, Params, float], None]
 VERBS: dict[str, Verb] = {
     "source.add": _add,
+    "source.admit": _admit,
     "source.list": _list,
     "source.why": _why,
     "source.unload": _unload,
