@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from garrick import Actor, ActorSystem, Address
+from garrick import Actor, ActorSystem, Address, ChildMoved, Restart, on
 from garrick.sim.world import World
 from garrick.sources.keyring import Keyring
 
@@ -136,3 +136,52 @@ def test_an_upgrade_in_the_middle_of_the_traffic(bundles: dict[str, bytes], seed
             one.stop_actor(address)
         for system in systems:
             assert system.unload_source(f"worlds@{winner}", force=True, timeout=60)["state"] == "unloaded"
+
+
+class Parent(Actor):
+    """Has a child on another system, which is made again elsewhere when that is lost."""
+
+    def __init__(self) -> None:
+        self.child = self.spawn(
+            "accounts.Account", source="worlds", requires=FAR, supervision=Restart(relocate=True), pending=True
+        )
+
+    @on
+    def moved(self, notice: ChildMoved) -> None:
+        self.child = notice.address
+
+    @on
+    def which(self, word: str) -> Address[Any]:
+        return self.child
+
+
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 100))])
+def test_a_system_is_lost_while_a_version_drains(bundles: dict[str, bytes], seed: int) -> None:
+    """What is made again for it is of the next version, and the first one drains all the same."""
+    with World(seed, "random", own_thread=True) as world:
+        world.net.defaults(latency=("200us", "5ms"), drop=0.01, duplicate=0.005)
+        one, two, three = (world.system("one"), world.system("two", FAR), world.system("three"))
+        one.stop_actor(one.spawn(Listener, requires=FAR, pending=True))
+        deploy([one, two, three], bundles["1.0"])
+        parent = one.spawn(Parent)
+        child = one.ask(parent, "which", timeout=60)
+        if seed % 2:  # otherwise its account could go over before
+            one.ask(child, 0, timeout=60)
+        assert one.ask(child, "all", timeout=60) == ([0] if seed % 2 else [])
+        deploy([one, two, three], bundles["2.0"])
+        for system in (one, two, three):
+            system.drain_source("worlds@1.0")
+        world.time_passes("600ms" if seed % 2 else "1ms")
+        world.crash(two)
+        three.set_capability("far", True)
+        again, deadline = child, 600
+        while again == child or again.system != three._runtime.system:
+            world.time_passes("100ms")
+            deadline -= 1
+            assert deadline
+            again = one.ask(parent, "which", timeout=60)
+        assert one.ask(again, "version", timeout=60) == "2.0"
+        one.stop_actor(parent)
+        finish([one, three], "1.0")
+        for system in (one, three):
+            assert system.unload_source("worlds@2.0", force=True, timeout=60)["state"] == "unloaded"
