@@ -19,10 +19,11 @@ from garrick.engine.nats.server import free_port
 from garrick.errors import GarrickError, SourceMissing
 from garrick.sources import fetching
 from garrick.sources.authority import AUTHORITY, SourceOffered
+from garrick.sources.build import build
 from garrick.sources.keyring import Keyring
 from garrick.sources.store import Store
 
-from .making import made, signed_by
+from .making import made, signed_by, tree
 
 NUMBERS = itertools.count()
 PART = "h" + "0" * 16
@@ -126,6 +127,18 @@ class Seller(Actor):
     @on
     def which(self, word: str) -> list[int]:
         return self.orders
+"""
+
+
+TILL = """
+from garrick import Actor, on
+from shop.sellers import Order
+
+
+class Till(Actor):
+    @on
+    def order(self, order: Order) -> int:
+        return order.number + 1
 """
 
 
@@ -240,13 +253,15 @@ def test_a_program_spawns_by_hash_what_only_another_system_has(
     tag = next(NUMBERS)  # what other tests have signed with other keys is another bundle
     there.set_capability("remote_sources", "signed")
     source = here.load_source(bundle(ring, tmp_path, f"shop{tag}"), development=True)
+    user = build([tree(tmp_path / "user", {"till.py": TILL})], f"user{tag}", "1.0", uses=[Store().bundle(source.hash)])
+    using = here.load_source(signed_by(user, "ann", ring.private("ann")), development=True)
     maker = here.spawn(Maker, requires={"far": True})
-    seller = here.ask(maker, source.hash, timeout=30)
-    assert here.ask(seller, "which", timeout=30) == []
-    assert Store(tmp_path / "there").hashes() == [source.hash]
+    seller = here.ask(maker, using.hash, timeout=30)
+    assert here.ask(seller, source.of("shop.sellers.Order")(3), timeout=30) == 4  # type: ignore[call-arg]
+    assert Store(tmp_path / "there").hashes() == sorted([source.hash, using.hash])
 
 
 class Maker(Actor):
     @on
     def make(self, digest: str) -> Address[Any]:
-        return self.spawn("shop.sellers.Seller", source=digest)
+        return self.spawn("till.Till", source=digest)

@@ -37,11 +37,13 @@ def build(
     python: str,
     isolation: Isolation,
     output: Path | None,
+    uses: Sequence[Path] = (),
 ) -> int:
     """Make a bundle, and print where it is."""
     if not roots and not wheels:
         raise InvalidArgument("nothing to build", hint="give packages, modules or folders with such, or --wheel")
-    data = build_bundle(roots, name, version, wheels=wheels, python=python, isolation=isolation)
+    used = [_bytes(path) for path in uses]
+    data = build_bundle(roots, name, version, wheels=wheels, python=python, isolation=isolation, uses=used)
     path = output or Path(f"{name}-{version}.srcb")
     _write(path, data)
     opened = read(data, Limits())
@@ -169,6 +171,7 @@ def _fields(manifest: Manifest) -> dict[str, Any]:
         "python": manifest.python,
         "isolation": manifest.isolation,
         "native": manifest.native,
+        **({"uses": ", ".join(f"{top} of {digest[:8]}" for top, digest in manifest.uses)} if manifest.uses else {}),
     }
 
 

@@ -28,6 +28,7 @@ def source_build(
     python: str = "3.11",
     isolation: Literal["shared", "process"] = "shared",
     output: OutputFile | None = None,
+    uses: Sequence[Path] = (),
 ) -> int:
     """Make a bundle. The same files give the same bundle, whenever and wherever it is made.
 
@@ -39,11 +40,12 @@ def source_build(
         python: the oldest Python that it runs on.
         isolation: process if its actors need processes of their own, as with compiled extensions.
         output: the file; NAME-VERSION.srcb otherwise.
+        uses: the file of another bundle whose top-level names this one uses, as types of messages; may be given several times.
     """
     from garrick.cli import source as work
 
     return work.build(
-        roots, name=name, version=version, wheels=wheel, python=python, isolation=isolation, output=output
+        roots, name=name, version=version, wheels=wheel, python=python, isolation=isolation, output=output, uses=uses
     )
 
 

@@ -20,10 +20,12 @@ from garrick.address import COUNTER_BITS, Address, control
 from garrick.errors import GarrickError, SourceMissing
 from garrick.runtime.signals import Lookup, SourceAct, SourceWanted
 from garrick.sources.roster import UNLOADED
+from garrick.sources.roster import part as part_of_hash
 from garrick.wire.envelope import SIGNAL, Raw
 
 if TYPE_CHECKING:
     from garrick.runtime.runtime import Runtime
+    from garrick.sources.manifest import Manifest
 
 log = logging.getLogger("garrick.node")
 
@@ -39,6 +41,8 @@ AGAIN = 30.0
 """Seconds in which a source that could not be had is not asked for again."""
 HOLDERS = 8
 """Other systems that are asked beside the one that the source is known from."""
+USES = 20
+"""Other sources that one may use."""
 POLICY = "remote_sources"
 """The capability of a system that says which sources are fetched: ``approved`` by its authority (the default), ``signed`` by those whom its
 user trusts, or ``no``."""
@@ -156,8 +160,8 @@ class Awaiting:
                 if not any(digest.startswith(part[1:]) for each in loading.stores() for digest in each.hashes()):
                     data = fetching.fetch(part, self._holders(part, origin), store, deadline)
                     fetching.forget(part, store)
-                    self._admit(part, data, signed=policy == "signed")
-            loaded = loading.wanted(part)
+                    self._admit(part, data, origin, signed=policy == "signed")
+            loaded = self._loaded_with_uses(part, origin)
             manifest = loaded.storage.manifest
             params = {"hash": loaded.hash, "name": manifest.name, "version": manifest.version}
             self.runtime.ask(self.runtime.admin, SourceAct("source.add", params), ANSWER, kind=SIGNAL).result()
@@ -179,7 +183,20 @@ class Awaiting:
                 holder, SourceWanted(part, offset), ANSWER, kind=SIGNAL
             ).result()
 
-    def _admit(self, part: str, data: bytes, *, signed: bool) -> None:
+    def _loaded_with_uses(self, part: str, origin: Address[Any] | None) -> Any:
+        from garrick.sources import loading
+
+        for _ in range(USES):
+            try:
+                return loading.wanted(part)
+            except SourceMissing as error:  # of another one, that it uses
+                other = str(error.name).rpartition(".")[2]
+                if other == part or error.retired:
+                    raise
+                self.fetch(other, origin)
+        return loading.wanted(part)
+
+    def _admit(self, part: str, data: bytes, origin: Address[Any] | None, *, signed: bool) -> None:
         from garrick.sources.admission import admit  # late: needs cryptography
         from garrick.sources.authority import AUTHORITY, SourceOffered
 
@@ -198,7 +215,11 @@ class Awaiting:
             except GarrickError as error:
                 return {AUTHORITY: error}
 
-        admit(data, ask, development=False)
+        def before(manifest: Manifest) -> None:
+            for _, digest in manifest.uses:
+                self.fetch(part_of_hash(digest), origin)
+
+        admit(data, ask, development=False, before=before)
 
 
 def _origin(target: Address[Any], sender: Address[Any] | None) -> Address[Any] | None:

@@ -265,6 +265,7 @@ class Baton:
             except IndexError as error:
                 if not _is_empty(error):
                     raise
+                result = None  # the last answer is not kept alive while there is nothing to do
                 if not self._rest():
                     return
                 continue

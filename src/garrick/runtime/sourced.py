@@ -142,6 +142,10 @@ def _count(runtime: Runtime, params: Params, answer: Answer) -> Iterator[None]:
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     rows: dict[str, list[Any]] = {name: [] for name in names}
     assert runtime.successions is not None
+    for each in loading.all_loaded():
+        for used in each.held:
+            if used.name in counts:
+                counts[used.name]["sources"] += 1
     for digest in names.values():
         if runtime.answers_at_once:  # by another thread than the lane's
             runtime.post(_look, (runtime, digest))

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from garrick.errors import SourceMissing
 from garrick.sources import keys
 from garrick.sources.authority import SourceOffered, decide
 from garrick.sources.keyring import Keyring
-from garrick.sources.loading import Loaded, attach, class_of, load
+from garrick.sources.loading import Loaded, attach, class_of, load, wanted
+from garrick.sources.manifest import Manifest
+from garrick.sources.roster import part
 from garrick.sources.store import Store
 from garrick.sources.verify import verify
 
@@ -70,6 +73,7 @@ def admit(
     development: bool,
     keyring: Keyring | None = None,
     store: Store | None = None,
+    before: Callable[[Manifest], None] | None = None,
 ) -> Source:
     """Take in a bundle.
 
@@ -79,6 +83,7 @@ def admit(
         development: whether a key of this user is enough when there is no authority.
         keyring: other than the user's.
         store: other than the user's.
+        before: called when all is well, before it is stored: gets what it uses, or raises.
 
     Raises:
         BundleRefused: it is not what it should be, or nobody trusted signed it.
@@ -94,9 +99,22 @@ def admit(
     own = [known.name for key, known in trust.keys.items() if key in mine]
     decide(offered, ask(offered), own, development=development)
     store = store or Store()
-    store.add(verified, data)
     attach(store)
+    (before or _check_uses)(verified.manifest)
+    store.add(verified, data)
     loaded = load(store.open(verified.hash), store.cache)
     keyring.remember(offered.name, offered.version)
     importlib.import_module(loaded.prefix)
     return Source(loaded)
+
+
+def _check_uses(manifest: Manifest) -> None:
+    for top, digest in manifest.uses:
+        try:
+            wanted(part(digest))
+        except SourceMissing as error:
+            raise SourceMissing(
+                f"{manifest.name} {manifest.version} uses {top!r} of the source {digest[:8]}, which is not here",
+                name=error.name,
+                hint="load that first",
+            ) from None

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from garrick.errors import BuildFailed, BundleRefused
-from garrick.sources.container import Limits, pack, write
-from garrick.sources.manifest import File, Isolation, Manifest, check, is_native
+from garrick.sources.container import Limits, pack, read, write
+from garrick.sources.index import Index
+from garrick.sources.manifest import File, Isolation, Manifest, check, is_native, parse
 
 LEFT_OUT = {"__pycache__", "node_modules"}
 
@@ -27,6 +28,7 @@ def build(
     wheels: Sequence[Path] = (),
     python: str = "3.11",
     isolation: Isolation = "shared",
+    uses: Sequence[bytes] = (),
 ) -> bytes:
     """A bundle, not signed yet.
 
@@ -37,6 +39,7 @@ def build(
         wheels: whose files are put in beside.
         python: the oldest Python that it runs on.
         isolation: ``process`` for processes of its own; compiled extensions always need that.
+        uses: other bundles; their top-level names mean the code of exactly these.
 
     Raises:
         BuildFailed: no bundle can be made of it.
@@ -52,12 +55,22 @@ def build(
     files = tuple(
         File(path, len(contents[path]), hashlib.sha256(contents[path]).hexdigest()) for path in sorted(contents)
     )
-    manifest = Manifest(name, version, python, "process" if native else isolation, native, files)
+    manifest = Manifest(name, version, python, "process" if native else isolation, native, files, _used(uses))
     try:
         check(manifest)
     except BundleRefused as error:
         raise BuildFailed(str(error.args[0]), hint="the reference of bundles: docs/explanation/sources.md") from error
     return write(manifest.text(), (), pack(contents))
+
+
+def _used(bundles: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for data in bundles:
+        manifest = parse(read(data, Limits()).text)
+        for top in Index(manifest).tops:
+            if found.setdefault(top, manifest.hash) != manifest.hash:
+                raise BuildFailed(f"{top} is in two of the bundles that it uses")
+    return tuple(sorted(found.items()))
 
 
 def _add(contents: dict[str, bytes], more: dict[str, bytes], origin: str) -> None:

@@ -20,7 +20,7 @@ class Difference:
 
 def difference(old: Manifest, new: Manifest) -> Difference:
     """What differs."""
-    names = ("name", "version", "python", "isolation", "native")
+    names = ("name", "version", "python", "isolation", "native", "uses")
     before, after = ({file.path: file.digest for file in each.files} for each in (old, new))
     return Difference(
         {

@@ -14,12 +14,13 @@ import importlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Final
 
 from garrick.errors import BadActorClass, SourceConflict, SourceMissing
 from garrick.sources.codecache import CodeCache
+from garrick.sources.manifest import Manifest
 from garrick.sources.storage import Folder, Storage
 from garrick.sources.store import Store, default_directory
 
@@ -48,21 +49,28 @@ class Loaded:
         builtins: what its modules have as ``__builtins__``: a copy in which ``__import__`` knows the source.
         gone: whether it was unloaded.
         leaving: what is done when it is unloaded, last first.
+        uses: other sources by their top-level names, which mean those in it.
+        prefixes: of all top-level names that it has or uses.
     """
 
-    def __init__(self, digest: str, storage: Storage, cache: CodeCache) -> None:
+    def __init__(self, digest: str, storage: Storage, cache: CodeCache, uses: Mapping[str, Loaded]) -> None:
         from garrick.sources.mapping import make_import
 
         self.hash = digest
         self.name = f"h{digest[:DIGITS]}"
         self.prefix = f"{PACKAGE}.{self.name}"
         self.storage = storage
+        self.uses = dict(uses)
+        self.prefixes = dict.fromkeys(storage.index.tops, self.prefix)
+        self.prefixes.update((top, used.prefix) for top, used in uses.items())
         self.builtins: dict[str, Any] = dict(vars(builtins))
         self.builtins["__import__"] = make_import(self)
         self.gone = False
         self.leaving: list[Callable[[], object]] = []
         self.kept: list[Any] = []
         """What registries of the process refer to weakly, and what must live as long as the source does."""
+        self.held: list[Loaded] = []
+        """The sources that it uses, once each."""
         self._cache = cache
         self._references = 0
 
@@ -158,8 +166,20 @@ def load(storage: Storage, cache: CodeCache | None = None, *, own_process: bool 
         survivors.pop(name, None)
         retired.discard(name)
         importlib.import_module(PACKAGE)  # installs the hook
-        loaded = _loaded[name] = Loaded(digest, storage, cache or CodeCache(None))
+        uses = {top: _used(manifest, top, other) for top, other in manifest.uses}
+        loaded = _loaded[name] = Loaded(digest, storage, cache or CodeCache(None), uses)
+        for used in {id(each): each for each in uses.values()}.values():
+            used.acquire()
+            loaded.held.append(used)
         return loaded
+
+
+def _used(manifest: Manifest, top: str, digest: str) -> Loaded:
+    """Another source, of which a source uses a top-level name."""
+    used = wanted(f"h{digest[:DIGITS]}")
+    if used.hash != digest or top not in used.storage.index.tops:
+        raise SourceConflict(f"{manifest.name} {manifest.version} uses {top!r} of {digest[:8]}, where it is not")
+    return used
 
 
 def attach(store: Store) -> None:
@@ -263,7 +283,9 @@ def all_loaded() -> list[Loaded]:
 def forget(loaded: Loaded) -> None:
     """Take a source out of the table; the rest of unloading is in `garrick.sources.unload`."""
     with _lock:
-        _loaded.pop(loaded.name, None)
+        if _loaded.pop(loaded.name, None) is not None:
+            while loaded.held:
+                loaded.held.pop().release()
 
 
 def folder_of(root: str) -> Loaded | None:

@@ -53,6 +53,7 @@ class Manifest:
         isolation: ``process`` when its actors need processes of their own.
         native: whether compiled extensions are in it.
         files: sorted by path.
+        uses: top-level names that mean those of other bundles, and the hashes of these; sorted.
     """
 
     name: str
@@ -61,11 +62,13 @@ class Manifest:
     isolation: Isolation
     native: bool
     files: tuple[File, ...]
+    uses: tuple[tuple[str, str], ...] = ()
 
     def text(self) -> str:
         """The canonical form."""
         return canonical(
             {
+                **({"uses": dict(self.uses)} if self.uses else {}),
                 "files": [[file.path, file.size, file.digest] for file in self.files],
                 "format": FORMAT,
                 "isolation": self.isolation,
@@ -106,7 +109,7 @@ def parse(text: str) -> Manifest:
         raise BundleRefused(f"the manifest is no JSON: {error}", code="GAR-7112") from None
     if not same:
         raise BundleRefused("the manifest is JSON, but not in its canonical form", code="GAR-7112")
-    if not isinstance(value, dict) or set(value) != _FIELDS:
+    if not isinstance(value, dict) or set(value) - {"uses"} != _FIELDS:
         raise _wrong(f"its fields are not {', '.join(sorted(_FIELDS))}")
     if value["format"] != FORMAT or isinstance(value["format"], bool):
         raise _wrong(f"its format is {value['format']!r}, and this version of Garrick reads {FORMAT}")
@@ -117,6 +120,7 @@ def parse(text: str) -> Manifest:
         value["isolation"],
         value["native"],
         _files(value["files"]),
+        _uses(value["uses"]) if "uses" in value else (),
     )
     check(manifest)
     return manifest
@@ -143,6 +147,13 @@ def check(manifest: Manifest) -> None:
     if [file.path for file in manifest.files] != sorted(file.path for file in manifest.files):
         raise _wrong("the files are not in the order of their paths")
     check_paths(file.path for file in manifest.files)
+    if list(manifest.uses) != sorted(manifest.uses):
+        raise _wrong("what it uses is not in order")
+    for top, digest in manifest.uses:
+        if not top.isidentifier() or not _DIGEST.match(digest):
+            raise _wrong(f"{top!r}: {digest!r} is no use of another bundle")
+        if any(file.path in (f"{top}.py", f"{top}/__init__.py") for file in manifest.files):
+            raise _wrong(f"{top!r} is in it, and in another bundle that it uses")
 
 
 def is_native(path: str) -> bool:
@@ -229,6 +240,12 @@ def _files(value: Any) -> tuple[File, ...]:
             case _:
                 raise _wrong("an entry of files is not [path, size, SHA-256]")
     return tuple(files)
+
+
+def _uses(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not value or not all(isinstance(each, str) for each in value.values()):
+        raise _wrong("uses is no object of hashes, or empty")
+    return tuple(sorted(value.items()))
 
 
 def _wrong(what: str) -> BundleRefused:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def make_import(loaded: Loaded) -> Callable[..., ModuleType]:
     """The ``__import__`` of a source."""
-    tops = loaded.storage.index.tops
-    prefix = loaded.prefix
+    prefixes = loaded.prefixes
     modules = sys.modules
     proxies = Proxies(loaded)
     proxied = proxies.tops
@@ -38,7 +37,8 @@ def make_import(loaded: Loaded) -> Callable[..., ModuleType]:
         if level:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         top = name.partition(".")[0]
-        if top in tops:
+        prefix = prefixes.get(top)
+        if prefix is not None:
             try:
                 found = builtins.__import__(f"{prefix}.{name}", globals, locals, fromlist or ("",), 0)
             except ModuleNotFoundError as error:

@@ -83,8 +83,8 @@ class Proxies:
 
     def _real(self, name: str) -> str:
         """The name of a module as the process knows it."""
-        own = name.partition(".")[0] in self._loaded.storage.index.tops
-        return f"{self._loaded.prefix}.{name}" if own else name
+        prefix = self._loaded.prefixes.get(name.partition(".")[0])
+        return name if prefix is None else f"{prefix}.{name}"
 
     # --- importlib ------------------------------------------------------------------------------------------------------
 
