@@ -78,8 +78,9 @@ class ActorSystem:
             output. With ``local`` and ``sim`` it configures the calling program, which is left alone without it.
         options: further options of the base. ``multiprocess``: ``workers=`` (processes), ``detached=`` (goes on without this
             program), ``preload=`` (names of modules that are imported once, before processes are forked),
-            ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``, ``fidelity=`` (``"pickle"``:
-            messages are copied); ``local``: ``management=True`` (the command ``garrick`` can look at it, by its name).
+            ``credentials=``, ``join=``, ``listen=`` (to take part in a convention); ``sim``: ``seed=``,
+            ``fidelity="pickle"`` (messages are copied, as between processes); ``local``: ``copy="always"`` (the same),
+            ``management=True`` (the command ``garrick`` can look at it, by its name).
 
     Raises:
         InvalidArgument: there is no such base or option.

@@ -189,3 +189,23 @@ class NoticeByReceive(Actor):
             self.send(sender, self.seen)  # type: ignore[arg-type]
         else:
             self.seen.append(type(message).__name__)
+
+
+class Interrupts(Actor):
+    """As if somebody had pressed Ctrl-C in a handler."""
+
+    @on
+    def interrupt(self, message: str) -> None:
+        raise KeyboardInterrupt
+
+    @on
+    def echo(self, message: int) -> int:
+        return message
+
+
+class InterruptsAsync(Interrupts):
+    """The same in a coroutine."""
+
+    @on
+    async def interrupt(self, message: str) -> None:  # type: ignore[override]
+        raise KeyboardInterrupt

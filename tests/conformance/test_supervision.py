@@ -26,6 +26,8 @@ from tests.conformance.restarting_actors import (
     BrokenStart,
     Counter,
     FailsOnNotice,
+    Interrupts,
+    InterruptsAsync,
     OnceOnly,
 )
 from tests.conformance.waiting_actors import Fails
@@ -280,6 +282,15 @@ def test_running_out_of_memory_is_an_ordinary_failure(system: ActorSystem) -> No
     actor = system.spawn(Fails)
     with pytest.raises(HandlerFailed, match="MemoryError: no room"):
         system.ask(actor, 1.5)
+    assert system.ask(actor, 5) == 5
+
+
+@pytest.mark.real_time("where the program's thread runs the handlers it is Ctrl-C")
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_keyboard_interrupt_of_a_handler_is_an_ordinary_failure(system: ActorSystem, asynchronous: bool) -> None:
+    actor = system.spawn(InterruptsAsync if asynchronous else Interrupts)
+    with pytest.raises(HandlerFailed, match="KeyboardInterrupt"):
+        system.ask(actor, "now")
     assert system.ask(actor, 5) == 5
 
 

@@ -18,7 +18,7 @@ from garrick.convention.placement import Placer
 from garrick.node.admin import AdminMachine, Answer, EndSystem, KillProcess, Report, Send
 from garrick.node.admin.effects import Effect
 from garrick.ports import Clock
-from garrick.runtime import process
+from garrick.runtime import copying, process
 from garrick.runtime.baton import Baton
 from garrick.runtime.once import Once
 from garrick.runtime.poller import WakePoller
@@ -145,7 +145,7 @@ class NoWayOut:
 class LocalNode:
     """A running ``local`` system; see `garrick.node.base.Node`."""
 
-    def __init__(self, name: str, capabilities: Mapping[str, Any], management: bool) -> None:
+    def __init__(self, name: str, capabilities: Mapping[str, Any], management: bool, copies: bool) -> None:
         clock = SystemClock()
         self.name = name
         system = f"{name}@{SystemIds.incarnation()}"
@@ -161,6 +161,8 @@ class LocalNode:
             capabilities=capabilities,
         )
         outbound.runtime = self.runtime
+        if copies:
+            copying.copy_all(self.runtime)
         self._admin.pid = os.getpid()
         self._desk: Desk | None = None
         if management:
@@ -186,7 +188,9 @@ class LocalNode:
         return list(self._admin.abandoned)
 
 
-def start(name: str, capabilities: Mapping[str, Any], *, management: bool = False) -> LocalNode:
+def start(
+    name: str, capabilities: Mapping[str, Any], *, management: bool = False, copy: str | None = None
+) -> LocalNode:
     """Start a ``local`` system.
 
     Args:
@@ -194,8 +198,10 @@ def start(name: str, capabilities: Mapping[str, Any], *, management: bool = Fals
         capabilities: of it.
         management: whether it has a management socket, for the command ``garrick``; then no other system of this user may have its
             name.
+        copy: ``"always"``: messages are copied, as they are between processes.
 
     Raises:
+        InvalidArgument: ``copy`` is something else.
         SystemExists: one has it.
     """
-    return LocalNode(name, capabilities, management)
+    return LocalNode(name, capabilities, management, copying.check(copy))
