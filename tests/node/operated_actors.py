@@ -39,6 +39,12 @@ class Account(Actor):
             self.ask(message[0], message[1], timeout=50).result()
         elif message == "large":
             self.send(sender, "x" * 1_000_000) if sender is not None else None
+        elif message == "half":
+            self.send(sender, "\ud800") if sender is not None else None
+        elif message == "endless":
+            endless: list[Any] = []
+            endless.append(endless)
+            self.send(sender, endless) if sender is not None else None
         elif message == "seen":
             assert sender is not None
             self.send(sender, list(self.seen))

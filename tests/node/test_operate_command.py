@@ -64,6 +64,8 @@ def test_an_ask_ends_with_its_answer_its_failure_or_its_time(system: ActorSystem
     assert "GAR-1003 Account failed on str: ValueError: no such account" in garrick.err
     garrick("actor", "ask", "account", "1", "--timeout", "0.2", code=TIMED_OUT)
     assert "GAR-1001 no answer" in garrick.err
+    assert garrick("actor", "ask", "account", '"half"') == "\\ud800\n"
+    assert garrick("actor", "ask", "account", '"endless"') == "[[[[[[[...]]]]]]]\n"
     assert garrick.json("actor", "ask", "account", '"large"')["answer"] == "x" * 1_000_000
     garrick("actor", "ask", "nobody", "1", code=NOT_FOUND)
     assert "GAR-2006 No actor is known by 'nobody'" in garrick.err

@@ -70,7 +70,13 @@ def terminal_width() -> int | None:
 def say(*lines: str) -> None:
     """Data, to the standard output."""
     for line in lines:
-        print(line)  # noqa: T201 - the command line talks to its user
+        try:
+            print(line)  # noqa: T201 - the command line talks to its user
+        except (
+            UnicodeEncodeError
+        ):  # halves of characters in what an actor answers, or a terminal without lines for trees
+            encoding = sys.stdout.encoding or "ascii"
+            print(line.encode(encoding, "backslashreplace").decode(encoding))  # noqa: T201 - the same
 
 
 def note(*lines: str) -> None:

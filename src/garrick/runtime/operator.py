@@ -218,17 +218,24 @@ def find_class(name: str) -> Any:
 
 
 def presentable(value: Any) -> Any:
-    """An answer as JSON: plain data as it is, the fields of a dataclass, else its text."""
+    """An answer as JSON: plain data as it is, the fields of a dataclass, else its text; its text also if it has no end."""
+    try:
+        return _presentable(value)
+    except RecursionError:
+        return text_of(value)
+
+
+def _presentable(value: Any) -> Any:
     if is_plain(value):
         return value
     if isinstance(value, (tuple, set, frozenset)):
-        return [presentable(item) for item in value]
+        return [_presentable(item) for item in value]
     if isinstance(value, list):
-        return [presentable(item) for item in value]
+        return [_presentable(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): presentable(item) for key, item in value.items()}
+        return {str(key): _presentable(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: presentable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _presentable(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return str(value) if isinstance(value, Address) else text_of(value)
 
 
