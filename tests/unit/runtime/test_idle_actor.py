@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import tracemalloc
 from typing import Any
 
@@ -42,8 +43,14 @@ def test_an_idle_actor_stays_within_its_budget() -> None:
             before = tracemalloc.get_traced_memory()[0]
             system.ask(crowd, ACTORS, timeout=60)
             system.ask(crowd, 0)  # behind their starts
-            gc.collect()
-            each = (tracemalloc.get_traced_memory()[0] - before) / ACTORS
+            deadline = time.monotonic() + 20
+            while True:
+                gc.collect()
+                each = (tracemalloc.get_traced_memory()[0] - before) / ACTORS
+                # Under backlog actors take turns, and some may start behind the second answer.
+                if each <= AIM or time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
         finally:
             tracemalloc.stop()
     assert 0 < each <= AIM
