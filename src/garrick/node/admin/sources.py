@@ -59,6 +59,8 @@ SHORTEST = 4
 """Digits of a hash that lead to it, if no other one begins with them."""
 GRACE = 10.0
 """Seconds that actors have for what waits in their mailboxes, when the deadline has passed."""
+GONE_KEPT = 100
+"""Versions that are remembered after they were unloaded."""
 EVENTS = 200
 """Events that are remembered."""
 SHOWN = 5
@@ -482,6 +484,9 @@ def _remove(core: Core, entry: Entry) -> None:
 
     def then(core: Core, answers: Answers, _now: float) -> None:
         entry.removal = None
+        gone = [e for e in core.sources.versions.values() if e.state == UNLOADED and e is not entry]
+        for old in gone[: max(0, len(gone) - GONE_KEPT)]:
+            del core.sources.versions[old.hash]
         leaked = [(number, name) for number, each in sorted(answers.items()) for name in each.get("leaked", ())]
         entry.leaked = tuple(f"{name} in process {number}" for number, name in leaked)
         chains = [(number, chain) for number, each in sorted(answers.items()) for chain in each.get("chains", ())]
