@@ -111,6 +111,8 @@ class Baton:
         runtime.on_step = self._step_elsewhere
         self.pool = Pool(name)
         self.hand_overs = 0
+        self._threadless = False
+        """Whether it has been told that the operating system gives no more threads."""
         self._answered = 0
         self._patience = 0
         self._first: Any = None
@@ -208,9 +210,13 @@ class Baton:
     # --- holding ----------------------------------------------------------------------------------------------------------
 
     def _give_baton(self) -> None:
-        tenure = Tenure()
-        self.runtime.tenure = tenure
-        self.pool.submit_now(lambda: self._hold(tenure))
+        before = self.runtime.tenure
+        tenure = self.runtime.tenure = Tenure()
+        try:
+            self.pool.submit_now(lambda: self._hold(tenure))
+        except RuntimeError:  # the operating system has no more threads
+            self.runtime.tenure = before
+            raise
 
     def _hold(self, tenure: Tenure) -> None:
         tenure.clock = thread_clock()
@@ -307,14 +313,22 @@ class Baton:
     # --- giving the baton away ------------------------------------------------------------------------------------------------
 
     def _take(self, tenure: Tenure, seen: Any) -> bool:
-        """Monitor: take the baton from ``tenure`` if it is still in the step ``seen``."""
+        """Monitor: take the baton from ``tenure`` if it is still in the step ``seen``, and there is a thread to give it to."""
         with self._lock:
             tenure.lost = True
             if tenure.envelope is not seen or tenure.taken:
                 tenure.lost = tenure.taken
                 return False
-            self._detach(tenure, seen[0])
-        return True
+            try:
+                self._detach(tenure, seen[0])
+            except RuntimeError as error:
+                refused = error
+            else:
+                return True
+        if not self._threadless:
+            self._threadless = True
+            self._tell(log.warning, "%s: a handler that blocks keeps the others of this process waiting", refused)
+        return False
 
     def _yield(self, tenure: Tenure) -> None:
         """Holder, in user code that is about to wait: give the baton up at once, never wait for the monitor."""
@@ -324,11 +338,18 @@ class Baton:
                 self._detach(tenure, tenure.envelope[0])
 
     def _detach(self, tenure: Tenure, cell: Cell) -> None:
+        held = cell.busy, cell.queue
         tenure.taken = True
         cell.hold()
         self._detached[tenure.thread] = _Detached(cell, tenure.thread, tenure.clock)
         self.hand_overs += 1
-        self._give_baton()
+        try:
+            self._give_baton()
+        except RuntimeError:  # nothing has happened: the holder stays what it is
+            self._detached.pop(tenure.thread, None)
+            cell.busy, cell.queue = held
+            tenure.taken = tenure.lost = False
+            raise
 
     def _reattach(self, thread: int) -> None:
         """A detached thread has left user code: learn from it."""
@@ -479,6 +500,8 @@ class Baton:
                 self._look_at_burners()
             if runtime.running:
                 self._look_at_executors()
+            if self.pool.starved:
+                self.pool.retry()
             if runtime.async_lane is not None:
                 self._look_at_loop()
             seen, taken = self._look(seen)
@@ -544,7 +567,7 @@ class Baton:
         if self.runtime.idle and not self._stopping:
             lane = self.runtime.async_lane
             # The loop turns while the holder sleeps, and executors work, so they are looked at now and then.
-            busy = self.runtime.running or (lane is not None and lane.active)
+            busy = self.runtime.running or (lane is not None and lane.active) or self.pool.starved
             self._monitor_wake.wait(LOOK_AT_LOOP if busy else None)
         self._monitor_asleep = False
 

@@ -96,7 +96,10 @@ class CpuLane(Executor):
 
     def _hire(self) -> None:
         runner = self._runner = Runner()
-        self._pool.submit_now(lambda: self._run(runner))
+        try:
+            self._pool.submit_now(lambda: self._run(runner))
+        except RuntimeError:  # there are no more threads: behind what the pool has to do
+            self._pool.submit(lambda: self._run(runner), CpuLane)
 
     def _run(self, runner: Runner) -> None:
         runner.clock = thread_clock()

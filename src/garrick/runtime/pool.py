@@ -56,6 +56,8 @@ class Pool:
         self._growing = 0
         """How many new threads are at work that start others for what waits."""
         self._closed = False
+        self.starved = False
+        """Whether something waits because no thread could be started: somebody has to call `retry` now and then."""
 
     def submit(self, job: Job, group: Any = "") -> None:
         """Run ``job`` soon on some thread; jobs of one ``group`` share what the limit leaves them."""
@@ -65,17 +67,33 @@ class Pool:
                 return  # whoever grows looks at what waits
             while self._idle and (task := self._take(free=True)):
                 self._idle.pop().give(task)
-            if task := self._take(free=self._may_grow()):
-                self._growing = 1
-                self._new((task[0], partial(self._grow, task[1])))
+            self._begin_to_grow()
+
+    def retry(self) -> None:
+        """Try again to start a thread for what waits."""
+        with self._lock:
+            self.starved = False
+            if not self._growing:
+                self._begin_to_grow()
+
+    def _begin_to_grow(self) -> None:
+        if task := self._take(free=self._may_grow()):
+            self._growing = 1
+            if not self._new((task[0], partial(self._grow, task[1]))):
+                self._growing = 0
+                self._put_back(task)
 
     def submit_now(self, job: Job) -> None:
-        """Run ``job`` at once, on a new thread if necessary."""
+        """Run ``job`` at once, on a new thread if necessary.
+
+        Raises:
+            RuntimeError: no thread is idle, and the operating system gives no more.
+        """
         with self._lock:
             if self._idle:
                 self._idle.pop().give((None, job))
-            else:
-                self._new((None, job))
+            elif not self._new((None, job)):
+                raise RuntimeError("can't start new thread")
 
     def exempt(self, change: int) -> None:
         """This thread begins (+1) or ends (-1) to wait for an answer: it does not count, or the pool would deadlock.
@@ -87,8 +105,8 @@ class Pool:
             return
         with self._lock:
             self._exempt += change
-            if change > 0 and not self._growing and (task := self._take(free=self._may_grow())):
-                self._new(task)
+            if change > 0 and not self._growing and (task := self._take(free=self._may_grow())) and not self._new(task):
+                self._put_back(task)
 
     def close(self, timeout: float) -> list[str]:
         """End the idle threads, wait up to ``timeout`` s for the others; the names of those that are still in user code."""
@@ -153,14 +171,34 @@ class Pool:
                 self._growing += 1
                 thread = _Thread(self, (following[0], partial(self._grow, following[1])))
                 self._threads.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                with self._lock:
+                    self._threads.discard(thread)
+                    self._put_back(following)
+                    self._growing -= 2  # its own turn, and that of the one that was not to be
+                break
             started += 1
         job()
 
-    def _new(self, task: Task) -> None:
+    def _new(self, task: Task) -> bool:
+        """Whether a new thread does it; the operating system may have no more of them."""
         thread = _Thread(self, task)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            self._threads.discard(thread)
+            return False
+        return True
+
+    def _put_back(self, task: Task) -> None:
+        """There is no thread for it: it is next when one has ended its job, at the next `submit`, or at a `retry`."""
+        self.starved = True
+        group, job = task
+        self._ended(group)
+        self._waiting = {group: deque([job, *self._waiting.pop(group, ())]), **self._waiting}
 
     def _next(self, thread: _Thread, group: Any) -> bool:
         """The thread has finished a job of ``group``; False when it should end."""
@@ -250,8 +288,13 @@ class OwnThread(Executor):
     def submit(self, cell: Any, call: Any, context: Any, done: Any) -> None:
         """See Executor."""
         if self.thread is None:
-            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self.thread.start()
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the operating system has no more of them: the step has failed
+                cell.runtime.post(cell.runtime.released, (cell, done, context, None, error))
+                return
+            self.thread = thread
         self._jobs.append((cell, call, context, done, None))
         self._some.release()
 

@@ -91,6 +91,7 @@ class Stage:
         self.baton = baton_class(self.runtime, self)
         self.baton.pool = SimpleNamespace(  # type: ignore[assignment]
             name="pool",
+            starved=False,
             submit=self._submit,
             submit_now=self._submit,
             exempt=lambda _: None,
