@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from garrick.errors import AskTimeout, GarrickError
+from garrick.errors import AskTimeout, GarrickError, SystemStopped
 from garrick.messages import Request
 from garrick.runtime.ask import Slot
 from garrick.runtime.async_lane import AsyncLane
@@ -62,7 +62,9 @@ class AsyncActorSystem:
     def system(self) -> ActorSystem:
         """The same system with the blocking surface."""
         if self._system is None:
-            raise RuntimeError("use `async with AsyncActorSystem(...)`")
+            raise SystemStopped(
+                "this system has not been started", hint="use it in `async with AsyncActorSystem(...) as system:`"
+            )
         return self._system
 
     async def spawn(

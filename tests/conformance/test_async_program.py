@@ -19,6 +19,16 @@ def run(program: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(program, 30))
 
 
+@pytest.mark.over("local")
+def test_a_system_that_was_not_entered_says_so(base: str) -> None:
+    async def program() -> None:
+        with pytest.raises(SystemStopped, match="has not been started") as caught:
+            await AsyncActorSystem(base).status()
+        assert "async with" in str(caught.value.hint)
+
+    run(program())
+
+
 def test_the_surface_is_awaited(base: str) -> None:
     async def program() -> None:
         async with AsyncActorSystem(base, name="conf-async") as system:
