@@ -139,8 +139,10 @@ def test_a_cancelled_ask_raises_and_its_answer_is_a_dead_letter(system: ActorSys
 def test_two_actors_that_wait_for_each_other_are_told_at_once(system: ActorSystem, actor_class: type) -> None:
     parent = system.spawn(Parent)  # children of one parent share its process, where cycles are seen
     one, two = (system.ask(parent, _make(actor_class)) for _ in range(2))
-    system.send(one, two)
-    system.send(two, one)
+    for actor, other in ((one, two), (two, one)):
+        system.send(actor, other)
+        with pytest.raises(ActorGone, match="unhandled"):
+            system.ask(actor, "a question behind the message")
     with pytest.raises(HandlerFailed) as caught:
         system.ask(one, 5, timeout=10)
     assert _root(caught.value, AskDeadlock)

@@ -10,7 +10,7 @@ import pytest
 from garrick import ActorGone, ActorSystem, Backoff, ChildExited, Restart, Resume, Stop, Supervision, Terminated
 from garrick.inbox import Inbox
 from tests.conformance.actors import End, Gate, Get, Make, Observe, Parent, Raise, Wait
-from tests.conformance.supervision_actors import AsyncHooks, Attempts, BrokenHook, Flaky, Hooks, Member
+from tests.conformance.supervision_actors import AsyncHooks, Attempts, BrokenHook, Flaky, Hooks, Member, WaitAloud
 
 BOOM = Raise(ValueError("boom"))
 PAUSE = Backoff(first=0.01, factor=1.0, limit=0.01, jitter=0)
@@ -165,9 +165,10 @@ def test_a_stop_that_waits_cuts_the_back_off_short(system: ActorSystem, inbox: I
     actor = system.spawn(Member, inbox.address, "actor", supervision=never)
     stopper = system.spawn(Parent)
     told_until(inbox, lambda event: event[1] == "started")
-    waiting = system._runtime.ask(actor, Wait(gate), 30)
+    waiting = system._runtime.ask(actor, WaitAloud(gate), 30)
     system.send(actor, BOOM)
     system.send(actor, "before the stop")
+    told_until(inbox, lambda event: event[1] == "waiting")  # or the stop, which is another's, might come first
     system.ask(stopper, End(actor))
     system.ask(stopper, Get())
     inbox.watch(actor)
