@@ -203,11 +203,11 @@ class SimNode:
         """Of all its processes that run."""
         return [self.stepped]
 
-    def set_copies(self, copies: bool) -> None:
-        """Whether what actors of one process give to one another is copied."""
-        self.copies = copies
+    def copy_messages(self) -> None:
+        """What actors of one process give to one another is copied."""
+        self.copies = True
         for runtime in self.runtimes():
-            runtime.copies = copies
+            runtime.copy_messages()
 
     def gates(self) -> list[Gate]:
         """Of all its processes that run."""

@@ -84,7 +84,8 @@ class SimProcess:
             placement=Placer(),
             capabilities=node.capabilities,
         )
-        runtime.copies = node.copies
+        if node.copies:
+            runtime.copy_messages()
         if isinstance(runtime.lane, OpenLane):
             self.reactor.around = runtime.lane.arrival
         runtime.seal = self.links.envelope

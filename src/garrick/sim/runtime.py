@@ -276,12 +276,20 @@ class SimRuntime(Runtime):
         kernel, sent = self._kernel, self._kernel.story.sent
 
         def noting(envelope: Any) -> None:
-            if self.copies and envelope[0] is not self.control:
-                envelope = (envelope[0], copied(envelope[1]), envelope[2])
             sent(envelope, kernel.cause)
             append(envelope)
 
         return noting
+
+    def copy_messages(self) -> None:
+        """What its actors give to one another is copied from now on, see `garrick.sim.fidelity`."""
+        self.copies = True
+        control, append = self.control, self.append
+
+        def copying(envelope: Any) -> None:
+            append(envelope if envelope[0] is control else (envelope[0], copied(envelope[1]), envelope[2]))
+
+        self.append = copying
 
     @property
     def view(self) -> View:

@@ -221,7 +221,8 @@ class World(SystemFaults, Watching):
         else:
             node = SimNode(self._crew, name, incarnation, capabilities, self.seed, member=not self._alone)
         node.world = self
-        node.set_copies(copying)
+        if copying:
+            node.copy_messages()
         node.on_stopped = self._node_stopped
         self._nodes[name] = node
         return node
