@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PLACE: Final[Any] = object()
 """Stands for what is made anew for each seed."""
+SYSTEM: Final[dict[str, Any]] = {"workers": 0, "fidelity": "objects"}
+"""Of the system of a marked test, unless its marker says otherwise; see `World.system`."""
 OWN: Final = ("world", "system", "probe", "manual_clock")
 _told: Final = pytest.StashKey[list[tuple[str, str]]]()
 _seed: Final = pytest.StashKey[int]()
@@ -57,19 +59,20 @@ def explore(item: pytest.Function) -> None:
 
     marker = item.get_closest_marker("sim")
     assert marker is not None
-    options = {"seeds": SEEDS, "policy": "portfolio", "goals": (), "strict": True, **marker.kwargs}
-    unknown = set(options) - {"seeds", "policy", "goals", "strict"}
+    defaults = {"seeds": SEEDS, "policy": "portfolio", "goals": (), "strict": True, **SYSTEM}
+    options = {**defaults, **marker.kwargs}
+    unknown = set(options) - set(defaults)
     if marker.args or unknown:
         raise InvalidArgument(
             f"marker sim has no {', '.join(sorted(unknown)) or 'positional arguments'}",
-            hint="@pytest.mark.sim(seeds=20, policy='portfolio', goals=(), strict=True)",
+            hint="@pytest.mark.sim(seeds=20, policy='portfolio', goals=(), strict=True, workers=0, fidelity='objects')",
         )
     config = item.config
     only: int | None = config.getoption("sim_seed")
     seeds = range(config.getoption("sim_seeds") or options["seeds"]) if only is None else [only]
 
     def scenario(world: World) -> None:
-        _once(item, world, strict=options["strict"])
+        _once(item, world, strict=options["strict"], **{name: options[name] for name in SYSTEM})
 
     functools.update_wrapper(scenario, item.obj)
     found = sim.explore(scenario, seeds, policy=options["policy"], artefacts=config.getoption("sim_artefacts"))
@@ -86,7 +89,7 @@ def explore(item: pytest.Function) -> None:
         )
 
 
-def _once(item: pytest.Function, world: World, *, strict: bool) -> None:
+def _once(item: pytest.Function, world: World, *, strict: bool, **options: Any) -> None:
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     outside = goals.counts.copy()
     if strict:
@@ -94,7 +97,7 @@ def _once(item: pytest.Function, world: World, *, strict: bool) -> None:
     system: ActorSystem | None = None
     try:
         if any(name in arguments for name in OWN if name != "world"):
-            system = world.system("test")
+            system = world.system("test", **options)
             arguments |= {"system": system, "probe": Probe(system), "manual_clock": ManualClock(world)}
         arguments["world"] = world
         item.obj(**{name: arguments[name] for name in item._fixtureinfo.argnames})
@@ -111,10 +114,10 @@ def _once(item: pytest.Function, world: World, *, strict: bool) -> None:
 
 def check_leaks(world: World, system: ActorSystem) -> None:
     """A test may leave its top-level actors, and what belongs to them, to the end of the system; nothing else."""
-    tops = [cell.address for cell in system._runtime.cells.values() if cell.parent == system._runtime.admin]
-    found = leaks.leaks(
-        [node for node in world._nodes.values() if node.runtime is system._runtime], tops, world._sources
-    )
+    nodes = [node for node in world._nodes.values() if node.runtime is system._runtime]
+    cells = [cell for node in nodes for runtime in node.runtimes() for cell in runtime.cells.values()]
+    tops = [cell.address for cell in cells if cell.parent == system._runtime.admin]
+    found = leaks.leaks(nodes, tops, world._sources)
     if found:
         pytest.fail("the test left something behind: " + "; ".join(found))
 

@@ -48,9 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Markers; and breakpoints of worlds stop in pytest's debugger."""
     config.addinivalue_line(
         "markers",
-        f"sim(seeds={SEEDS}, policy='portfolio', goals=(), strict=True): run the test in simulated worlds of so many seeds, "
+        f"sim(seeds={SEEDS}, policy='portfolio', goals=(), strict=True, workers=0, fidelity='objects'): run the test in simulated "
+        "worlds of so many seeds, "
         "in the order of events that the policy gives; every goal must be met "
-        "in one of them; strict: nobody may fail unheard, and nothing may get stuck",
+        "in one of them; strict: nobody may fail unheard, and nothing may get stuck; workers, fidelity: of its system",
     )
     config.addinivalue_line(
         "markers", "leaves(reason): the test leaves questions, timers or addresses behind on purpose"

@@ -376,6 +376,33 @@ def test_fifo(world, system):
     result.stdout.fnmatch_lines(["*no run of 30 has met 'in another order'*"])
 
 
+def test_the_system_of_a_marked_test_may_have_workers_and_copies(suite: Suite) -> None:
+    tests = """
+class Keeps(Actor):
+    def __init__(self):
+        self.kept = []
+
+    def receive(self, message, sender):
+        self.reply(self.kept)
+
+
+@pytest.mark.sim(seeds=3, workers=2)
+def test_workers(world, system, probe):
+    assert list(world.processes(system).values()) == ["worker", "worker"]
+    probe.send(system.spawn(Keeps), "?")
+    assert probe.expect(list) == []
+
+
+@pytest.mark.sim(seeds=3, fidelity="pickle")
+def test_copies(world, system):
+    keeps = system.spawn(Keeps)
+    assert system.ask(keeps, "?") is not world.actor(keeps).kept
+
+"""
+    result = suite.run(tests)
+    result.assert_outcomes(passed=2)
+
+
 def test_goals_must_be_met_in_some_run(suite: Suite) -> None:
     tests = """
 class Reaches(Actor):
