@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from garrick.address import ReplyAddress
-from garrick.errors import InvalidArgument, UnpicklableMessage
+from garrick.errors import GarrickError, InvalidArgument
 from garrick.runtime.ask import Slot
 from garrick.runtime.signals import Event
 from garrick.wire.codec import dumps, loads
@@ -21,8 +21,37 @@ _SIGNAL_PARTS = 3
 """A signal on its way to an actor: the cell, the signal, its sender."""
 
 
-class _CopyingSlot(Slot):
-    """An ask whose answer is copied."""
+def copied(message: Any) -> Any:
+    """What arrives of it.
+
+    Raises:
+        UnpicklableMessage: it can't be sent.
+        UndecodableMessage: it can be sent, and not be received.
+    """
+    return loads(dumps(message))
+
+
+def of_envelope(runtime: Runtime, envelope: Any) -> Any:
+    """What goes into the lane in its place.
+
+    Raises:
+        UnpicklableMessage, UndecodableMessage: see `copied`.
+    """
+    cell, message, sender = envelope
+    if cell is not runtime.control:
+        try:
+            return cell, copied(message), sender
+        except GarrickError:
+            if cell.mailbox is not None:
+                cell.mailbox.add(-1)  # it had been let in
+            raise
+    if type(sender) is tuple and len(sender) == _SIGNAL_PARTS and type(sender[1]) is Event:
+        return cell, message, (sender[0], Event(copied(sender[1].event)), sender[2])
+    return envelope
+
+
+class CopyingSlot(Slot):
+    """A question whose answer is copied."""
 
     __slots__ = ()
 
@@ -30,8 +59,8 @@ class _CopyingSlot(Slot):
         """See Slot."""
         if failure is None and not self.done:
             try:
-                value = loads(dumps(value))
-            except UnpicklableMessage as error:
+                value = copied(value)
+            except GarrickError as error:
                 value, failure = None, error
         return super().complete(value, failure, given_up=given_up)
 
@@ -53,23 +82,12 @@ def check(copy: str | None) -> bool:
 def copy_all(runtime: Runtime) -> None:
     """From now on each message, answer and published event of this process is copied; before it has actors."""
     put = runtime.append
-    control = runtime.control
 
     def append(envelope: Any) -> None:
-        cell, message, sender = envelope
-        if cell is control:
-            if type(sender) is tuple and len(sender) == _SIGNAL_PARTS and type(sender[1]) is Event:
-                envelope = (control, message, (sender[0], Event(loads(dumps(sender[1].event))), sender[2]))
-            put(envelope)
-            return
-        try:
-            message = loads(dumps(message))
-        except UnpicklableMessage:
-            if cell.mailbox is not None:
-                cell.mailbox.add(-1)  # it had been let in
-            raise
+        envelope = of_envelope(runtime, envelope)
+        sender = envelope[2]
         if type(sender) is ReplyAddress and type(sender.slot) is Slot:
-            sender.slot.__class__ = _CopyingSlot
-        put((cell, message, sender))
+            sender.slot.__class__ = CopyingSlot
+        put(envelope)
 
     runtime.append = append

@@ -15,6 +15,7 @@ from garrick.address import Address
 from garrick.errors import GarrickError, SpawnFailed
 from garrick.inbox import _InboxActor
 from garrick.observe.here import HERE
+from garrick.runtime.copying import CopyingSlot, copied, of_envelope
 from garrick.runtime.mailbox import Mailbox
 from garrick.runtime.once import Once
 from garrick.runtime.reports import class_name
@@ -24,7 +25,6 @@ from garrick.runtime.supervise import _construct
 from garrick.runtime.systems import Systems
 from garrick.runtime.timers import Timer, TimerHeap
 from garrick.sim.clock import LocalClock, VirtualClock
-from garrick.sim.fidelity import CopyingSlot, copied
 from garrick.sim.gate import Gate
 from garrick.sim.kernel import Due, Kernel
 from garrick.sim.lines import OpenLane
@@ -284,10 +284,10 @@ class SimRuntime(Runtime):
     def copy_messages(self) -> None:
         """What its actors give to one another is copied from now on, see `garrick.sim.fidelity`."""
         self.copies = True
-        control, append = self.control, self.append
+        append = self.append
 
         def copying(envelope: Any) -> None:
-            append(envelope if envelope[0] is control else (envelope[0], copied(envelope[1]), envelope[2]))
+            append(of_envelope(self, envelope))
 
         self.append = copying
 

@@ -1,4 +1,4 @@
-"""``copy="always"``: a program in one process behaves as if its actors were in several."""
+"""``copy="always"`` and ``fidelity="pickle"``: a program in one process behaves as if its actors were in several."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ class Handing(Actor):
         return mine
 
 
-@pytest.fixture
-def system() -> Iterator[ActorSystem]:
-    with ActorSystem("local", copy="always") as system:
+@pytest.fixture(params=["local", "sim"])
+def system(request: pytest.FixtureRequest) -> Iterator[ActorSystem]:
+    options: dict[str, Any] = {"local": {"copy": "always"}, "sim": {"fidelity": "pickle"}}[request.param]
+    with ActorSystem(request.param, **options) as system:
         yield system
 
 
