@@ -113,13 +113,13 @@ def test_five_thousand_members_are_cheap() -> None:
     )
     encoder = SnapshotEncoder()
     encoder.encode(Snapshot("e", 1, True, everybody[:-1]))
-    started = time.perf_counter()
+    started = time.process_time()
     data = encoder.encode(Snapshot("e", 2, True, everybody))
-    encoded = time.perf_counter() - started
-    started = time.perf_counter()
+    encoded = time.process_time() - started
+    started = time.process_time()
     assert len(decode_snapshot(data).members) == 5000
-    decoded = time.perf_counter() - started
+    decoded = time.process_time() - started
     assert len(data) < 400_000
-    # A generous bound for shared machines; measured: 6 ms and 14 ms.
+    # A generous bound on the time of the processor, whatever else runs; measured: 6 ms and 14 ms.
     assert encoded < 0.3
     assert decoded < 0.6

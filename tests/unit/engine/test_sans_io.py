@@ -18,6 +18,7 @@ from tests.unit.test_forbidden_imports import forbidden_imports, sources_of
         "membership",
         "memory",
         "reachability",
+        "silence",
     ],
 )
 def test_modules_that_take_time_from_outside(module: str) -> None:

@@ -146,6 +146,11 @@ class NatsCarrier:
     def broadcast(self, lane: int, frame: bytes) -> bool:
         return self._put(_EVERYBODY, f"{self._namespace}.b.{self._me}.{_checked(lane)}", frame)
 
+    def look_elsewhere(self, why: str) -> None:
+        """Leave this server for another one."""
+        if self._connection is not None:
+            self._connection.break_off(why)
+
     async def probe(self, peer: str, timeout: float) -> Verdict:
         return (await self.probe_system(peer, timeout))[0]
 

@@ -94,7 +94,13 @@ class NatsEngine:
                 others = [url for url in credentials.servers if url != server.url and urlsplit(url).port != 0]
                 credentials = credentials.with_servers([server.url, *others])
             feed = MemberFeed(
-                credentials.convention, system, self._client, self._members, self._shunned, self._names_answered
+                credentials.convention,
+                system,
+                self._client,
+                self._members,
+                self._shunned,
+                self._names_answered,
+                self._look_elsewhere if len(credentials.servers) > 1 else None,
             )
             self._feed = feed
             feed.offer(*self._offer)
@@ -171,6 +177,10 @@ class NatsEngine:
 
     def _client(self) -> Client | None:
         return None if self._carrier is None else self._carrier.client
+
+    def _look_elsewhere(self, why: str) -> None:
+        if self._carrier is not None:
+            self._carrier.look_elsewhere(why)
 
     async def _wait_until_joined(self, feed: MemberFeed) -> None:
         try:

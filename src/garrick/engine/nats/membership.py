@@ -15,6 +15,7 @@ from garrick.engine.membership import Delta, Member
 from garrick.engine.names import Reply, Request
 from garrick.engine.namescodec import decode_reply, encode_request
 from garrick.engine.nats.connection import Subscription
+from garrick.engine.silence import Silence
 from garrick.errors import EngineError, WireError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = ["MemberFeed"]
 _log = logging.getLogger("garrick.engine")
 _ANSWER = 1.0  # seconds; a directory that is there answers in a millisecond
 _SNAPSHOT = 5.0
+_LISTEN = 2.0
 
 
 class MemberFeed:
@@ -41,6 +43,7 @@ class MemberFeed:
         on_members: told every change.
         on_shunned: told why the directory does not let us in.
         on_names: told what the authority over names answers.
+        elsewhere: look for another server: nothing is heard of a directory by this one. None: there is no other.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class MemberFeed:
         on_members: Callable[[Delta], None],
         on_shunned: Callable[[str], None],
         on_names: Callable[[Reply], None],
+        elsewhere: Callable[[str], None] | None = None,
     ) -> None:
         self._namespace = namespace
         self._name = system.partition("@")[0]
@@ -61,6 +65,9 @@ class MemberFeed:
         self.machine = machine.Follower(system)
         self.joined = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._elsewhere = elsewhere
+        self._silence = Silence(system)
+        self._listening: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -80,9 +87,13 @@ class MemberFeed:
             self._spawn(self._names(encode_request(request)))
 
     def up(self) -> None:
+        if self._elsewhere is not None:
+            self._silence.connected(asyncio.get_running_loop().time())
+            self._listen()
         self._feed(machine.Connected())
 
     def down(self) -> None:
+        self._silence.disconnected()
         self._feed(machine.Disconnected())
 
     async def leave(self) -> None:
@@ -93,8 +104,9 @@ class MemberFeed:
 
     async def stop(self) -> None:
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._listening):
+            if timer is not None:
+                timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -127,6 +139,15 @@ class MemberFeed:
         if (wake := self.machine.next_wake()) is not None:
             self._timer = loop.call_at(max(loop.time() + 0.001, wake), self._feed, machine.Tick())
 
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._listening is not None:
+            self._listening.cancel()
+        self._listening = None if self._stopped else loop.call_later(_LISTEN, self._listen)
+        if self._elsewhere is not None and self._silence.is_too_long(loop.time()):
+            self._silence.disconnected()
+            self._elsewhere("nothing is heard of a directory")
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -134,7 +155,10 @@ class MemberFeed:
 
     async def _heard(self, message: Msg) -> None:
         try:
-            self._feed(decode_delta(message.data))
+            delta = decode_delta(message.data)
+            if not self.machine.is_stale(delta.epoch):
+                self._silence.heard(asyncio.get_running_loop().time())
+            self._feed(delta)
         except WireError as error:
             _log.warning("the directory sent something that is no delta: %s", error)
 
