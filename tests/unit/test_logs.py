@@ -238,7 +238,7 @@ def test_kinds_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_dead_letters_of_an_ending_system_are_for_debugging(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "garrick.deadletter")
     LetterLog(Clock()).note(letter(), quiet=True)  # type: ignore[arg-type]
     assert [r.levelname for r in caplog.records] == ["DEBUG"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,17 @@ from houses import BASES, Start, free_port, gone, processes_of
 
 from garrick.node.rundir import base_directory
 from thespian.actors import ActorSystem
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A system on the simple base configures the logging of the program that starts it, here that of all tests."""
+    loggers = [logging.root, logging.getLogger("garrick")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture
