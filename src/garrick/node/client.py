@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -351,11 +352,16 @@ def start(
             session.sock.close()
             raise
     except BaseException:
-        if admin is not None:
-            admin.kill()
-            admin.wait()
-        rundir.close()
-        remove_ended(rundir.path)
+        # A second Ctrl-C waits until nothing is left of the system: the signal itself is held back, since a handler may raise anywhere.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            if admin is not None:
+                admin.kill()
+                admin.wait()
+            rundir.close()
+            remove_ended(rundir.path)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         raise
 
 
