@@ -315,16 +315,18 @@ class AdminMachine:
         return bool(self.core.awaiting)
 
     def system_left(self, system: str, now: float) -> list[Effect]:
-        """Another system said good-bye."""
+        """Another system said good-bye; as `system_lost`."""
         return self._system_gone(system, "stopped", "it left the convention", now)
 
     def system_lost(self, system: str, detail: str, now: float) -> list[Effect]:
-        """Another system is gone without a word."""
+        """Another system is gone without a word; the caller tells each end once."""
         return self._system_gone(system, "system lost", detail, now)
 
     def _system_gone(self, system: str, reason: str, detail: str, now: float) -> list[Effect]:
         core = self.core
-        if not self.ended and system != core.system and core.members.remove(system, reason, detail, now):
+        # Not only if it is still in the list, which may be ahead: news that came together are told one by one, with the list after all.
+        if not self.ended and system != core.system:
+            core.members.remove(system, reason, detail, now)
             core.report("info" if reason == "stopped" else "warning", f"system {system} is gone: {detail}")
             for subscriber in core.letters.subscribers_at(system):
                 core.subscribe(subscriber, active=False)

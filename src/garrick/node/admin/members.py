@@ -68,14 +68,11 @@ class Members:
         self.ahead[info.system] = self.ahead.get(info.system, (before, info))[0], info
         return self.put(info)
 
-    def remove(self, system: str, reason: str, detail: str, at: float) -> bool:
-        """A system is gone; False if it was not known."""
-        if system not in self.systems:
-            return False
+    def remove(self, system: str, reason: str, detail: str, at: float) -> None:
+        """A system is gone."""
         self.systems = {other: info for other, info in self.systems.items() if other != system}
         self.ahead.pop(system, None)
         self.gone.append({"system": system, "reason": reason, "detail": detail, "at": at})
-        return True
 
 
 class TopLevel:
