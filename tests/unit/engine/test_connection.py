@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from garrick.engine.identity import create_convention, issue
 from garrick.engine.nats.connection import Connection, Identity
+from garrick.errors import EngineError
 
 
 class Told:
@@ -62,3 +64,30 @@ def test_an_unforeseen_error_does_not_end_the_attempts_to_reconnect(
 
     assert asyncio.run(run()) == ["up", "down", "again"]
     assert "unexpected" in caplog.text
+
+
+class Swallows(Connection):
+    """Breaks in the moment in which it is told to stop, so that the cancellation gets lost; no server is there any more."""
+
+    tries = 0
+
+    async def _connect(self) -> None:
+        self.tries += 1
+        if self.tries > 1:
+            raise EngineError("nobody is there")
+
+    async def _watch(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+def test_a_connection_that_breaks_while_it_is_stopped_stops(tmp_path: Path) -> None:
+    async def run() -> None:
+        credentials = issue(create_convention(tmp_path / "keys", "conv", ["tls://127.0.0.1:1"]), "h1")
+        connection = Swallows(credentials, Identity("jwt", lambda _: b""), "h1", "_I.h1", (), Told())
+        await connection.start(1.0)
+        await asyncio.sleep(0)
+        done, _ = await asyncio.wait({asyncio.create_task(connection.stop())}, timeout=10)
+        assert done
+
+    asyncio.run(run())

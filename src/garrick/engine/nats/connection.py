@@ -178,6 +178,8 @@ class Connection:
     async def _keep(self) -> None:
         while True:
             await self._watch()
+            if self._stopping:
+                return  # before Python 3.12 `wait_for` swallows a cancellation that meets the end of what it waits for
             self.up = False
             self._listener.connection_down(self._why)
             await self._discard()
@@ -186,6 +188,8 @@ class Connection:
             wait = self._backoff.next()
             while True:
                 await asyncio.sleep(wait)
+                if self._stopping:
+                    return
                 try:
                     await self._connect()
                     break
