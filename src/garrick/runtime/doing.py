@@ -61,9 +61,15 @@ def _step(top: FrameType, cell: Cell) -> dict[str, Any] | None:
 
 
 def _is_running(variables: dict[str, Any]) -> bool:
-    """Whether user code of this frame's actor runs; the loop of the lane keeps its last actor in its variables when it rests."""
+    """Whether user code of this frame's actor runs.
+
+    The frame of one step lasts as long as the step; the loop of the lane keeps its last actor in its variables when it rests.
+    """
     tenure = variables.get("tenure")
-    return tenure is None or (tenure.envelope is not None and tenure.envelope is variables.get("envelope"))
+    if tenure is None or "context" in variables:
+        return True
+    # `depth`: its handler asks, and the asked actor runs on its stack.
+    return tenure.depth > 0 or (tenure.envelope is not None and tenure.envelope is variables.get("envelope"))
 
 
 def _message(variables: dict[str, Any], cell: Cell) -> str | None:
