@@ -175,7 +175,7 @@ def nothing_is_left(_shared: Shared | None) -> Iterator[None]:
     """After every test: no thread, process, descriptor or directory more than before."""
     before = leftovers.Belongings.now()
     yield
-    left = leftovers.gone(before, pool=None if _shared is None else f"garrick-{_shared.name}")
+    left = leftovers.gone(before, pools=() if _shared is None else _shared.pools)
     assert left == [], "the test left something behind"
 
 

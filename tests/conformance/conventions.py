@@ -78,6 +78,10 @@ class Convention(Shared):
         return self.there.name
 
     @property
+    def pools(self) -> frozenset[str]:
+        return frozenset({f"garrick-{self.here.name}", f"garrick-{self.there.name}"})
+
+    @property
     def capabilities(self) -> Mapping[str, Any]:
         """Those of the other system as they are known here, which is what placement goes by."""
         known = self.here._runtime.view.systems[self.there._runtime.system].capabilities

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,22 +58,24 @@ class Belongings:
         ]
 
 
-def gone(before: Belongings, look: Callable[[], Belongings] = Belongings.now, *, pool: str | None = None) -> list[str]:
+def gone(
+    before: Belongings, look: Callable[[], Belongings] = Belongings.now, *, pools: Collection[str] = ()
+) -> list[str]:
     """Wait until nothing is there that was not there ``before``; what still is after `WAIT` seconds.
 
     Args:
         before: what there was.
         look: says what there is.
-        pool: name of the pool of a system that lives on; it may keep more idle threads than before.
+        pools: names of the pools of systems that live on; they may keep more idle threads than before.
     """
     deadline = time.monotonic() + WAIT
-    while (left := _added(before, look(), pool)) and time.monotonic() < deadline:
+    while (left := _added(before, look(), pools)) and time.monotonic() < deadline:
         time.sleep(0.005)  # nothing to wait on: these things are gone when they are gone
     return left
 
 
-def _added(before: Belongings, now: Belongings, pool: str | None) -> list[str]:
-    return [line for line in now.added_since(before) if pool is None or line != f"thread {pool}"]
+def _added(before: Belongings, now: Belongings, pools: Collection[str]) -> list[str]:
+    return [line for line in now.added_since(before) if line.removeprefix("thread ") not in pools]
 
 
 def _processes() -> frozenset[int]:

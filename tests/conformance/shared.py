@@ -41,6 +41,11 @@ class Shared(ActorSystem):
         self._inboxes.append(letters)
         return letters
 
+    @property
+    def pools(self) -> frozenset[str]:
+        """The names of its pools of threads in this process; an idle thread more of those is no leftover."""
+        return frozenset({f"garrick-{self.name}"})
+
     def living(self) -> list[str]:
         """The actors that there are."""
         return [f"{actor['class']} {actor['address']}" for actor in self.status()["actors"]]
