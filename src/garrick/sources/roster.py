@@ -5,7 +5,6 @@ Owns the words for states and how a name leads to a version. Pure. Must not know
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -119,6 +118,8 @@ class Roster:
 
 def share(group: str, key: str) -> float:
     """Where a key stands between 0 and 100, the same everywhere and always."""
+    import hashlib  # late: it loads a library, and every process has this module
+
     digest = hashlib.sha256(f"{group}\0{key}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 * 100
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, ReplyAddress, control
 from garrick.errors import ActorGone
@@ -21,13 +21,15 @@ from garrick.node.admin.members import Members, TopLevel
 from garrick.node.admin.names import Names
 from garrick.node.admin.processes import Processes, State
 from garrick.node.admin.pulse import Pulse
-from garrick.node.admin.sources import Sources
 from garrick.node.admin.surveys import Surveys
 from garrick.observe.letters import hint
 from garrick.runtime import signals
 from garrick.runtime.signals import SystemInfo
 from garrick.runtime.systems import Systems
 from garrick.wire.envelope import FAILURE, MESSAGE, REPLY, SIGNAL
+
+if TYPE_CHECKING:
+    from garrick.node.admin.sources import Sources
 
 VIEW_PAUSE = 0.05
 """Least seconds between two Views that only carry news of other systems and of loads."""
@@ -70,7 +72,7 @@ class Core:
         self.top = TopLevel()
         self.surveys = Surveys()
         self.pulse = Pulse(now, on=pulse)
-        self.sources = Sources()
+        self._sources: Sources | None = None
         self.time = now
         """Of the input that is dealt with."""
         self.ending: Ending | None = None
@@ -91,6 +93,20 @@ class Core:
         self._told_own: SystemInfo | None = None
         self.announced: SystemInfo | None = None
         """What the convention was told last."""
+
+    @property
+    def sources(self) -> Sources:
+        """The versions of sources. They and their code are made when first asked for: most systems never do."""
+        if self._sources is None:
+            from garrick.node.admin.sources import Sources
+
+            self._sources = Sources()
+        return self._sources
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether anybody has asked for sources."""
+        return self._sources is not None
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

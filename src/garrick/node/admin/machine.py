@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrick.address import Address, control
 from garrick.errors import SystemStopped
-from garrick.node.admin import inspection, sources
+from garrick.node.admin import inspection
 from garrick.node.admin.core import Core, Ending
 from garrick.node.admin.effects import Answer, Effect, KillProcess, StartProcess
 from garrick.node.admin.ending import GRACE, ask_to_end, continue_end, note_abandoned, shut_down
@@ -74,7 +74,7 @@ class AdminMachine:
             others = [core.ending.deadline]
         else:
             others = [core.processes.next_start(), core.pulse.deadline(core.processes.with_pulse())]
-            others.append(core.sources.deadline())
+            others.append(core.sources.deadline() if core.has_sources else None)
         others.append(core.everywhere.deadline())
         return min((t for t in (core.surveys.deadline(), core.view_due(), *others) if t is not None), default=None)
 
@@ -118,7 +118,10 @@ class AdminMachine:
             self._start_due(now)
             feel_pulse(self.core, now)
             self.core.time = now
-            sources.tick(self.core, now)
+            if self.core.has_sources:
+                from garrick.node.admin import sources  # late: most systems have none
+
+                sources.tick(self.core, now)
         self.core.everywhere.tick(now)
         return self._finish(now)
 
@@ -176,7 +179,7 @@ class AdminMachine:
             core.send(target, signals.SubscribeDeadLetters(subscriber))
         if core.draining:
             core.send(target, signals.Drain(True))
-        if core.sources.epoch:
+        if core.has_sources and core.sources.epoch:
             core.send(target, signals.SourcesAre(core.sources.roster(now)))
         if core.ending is not None and role != "client":
             ask_to_end(core, [process], 0.0)
@@ -420,6 +423,8 @@ class AdminMachine:
             raise SystemStopped(f"the actor system {self.core.system} has ended")
         self.core.time = now
         if what.startswith("source."):
+            from garrick.node.admin import sources
+
             sources.act(self.core, token, what, params, now)
         else:
             inspection.ask(self.core, token, what, params, now)
@@ -447,9 +452,12 @@ class AdminMachine:
             for answer in closed.answers.values():
                 note_abandoned(closed.token, answer)
             return
-        if isinstance(closed.token, sources.Round):
-            sources.closed(core, closed.token, closed.answers, now)
-            return
+        if core.has_sources:
+            from garrick.node.admin import sources
+
+            if isinstance(closed.token, sources.Round):
+                sources.closed(core, closed.token, closed.answers, now)
+                return
         if isinstance(closed.token, inspection.Query):
             inspection.close(core, closed.token, closed.answers, now)
             return

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 from garrick.address import Address, control
 from garrick.errors import ActorGone
 from garrick.messages import ChildExited, Terminated
-from garrick.node.admin import sources
 from garrick.node.admin.core import Core
 from garrick.node.admin.effects import StartProcess
 from garrick.node.admin.ending import shut_down
@@ -220,6 +219,13 @@ def bounce(core: Core, message: Any, target: Address[Any], reason: str) -> None:
         core.send(message.notify, None, kind=REPLY, sender=target)
 
 
+def source_act(core: Core, message: signals.SourceAct, sender: Sender, now: float) -> None:
+    """A program of the system does something about sources."""
+    from garrick.node.admin import sources  # late: most systems have none
+
+    sources.asked(core, message, sender, now)
+
+
 FROM_ANYWHERE: Mapping[type, Handler] = {
     signals.Lookup: lookup,
     signals.SubscribeDeadLetters: subscribe,
@@ -243,6 +249,6 @@ FROM_HERE: Mapping[type, Handler] = {
     signals.Farewell: farewell,
     signals.SetCapability: set_capability,
     signals.Await: awaits,
-    signals.SourceAct: sources.asked,
+    signals.SourceAct: source_act,
     signals.Shutdown: shutdown,
 }
