@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from garrick.address import Address, control
@@ -183,6 +182,8 @@ def _find(core: Core, query: Query, answers: Mapping[int, dict[str, Any]], _now:
     ended = sorted(exact or ended, key=lambda item: item["ago"])
     names = {name for answer in answers.values() for name in answer.get("names", ())} | set(core.names.items())
     names |= {stone.name for stone in core.top.tombstones if stone.name}
+    from difflib import get_close_matches  # late: a start would pay for it
+
     return {
         "reference": reference,
         "found": sorted(found, key=lambda item: natural(item["address"])),
