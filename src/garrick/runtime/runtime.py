@@ -427,7 +427,8 @@ class Runtime(Lane):
                         continue
                 except UnpicklableMessage:
                     pass
-                # The way of a listener that does not keep up is full, and nobody waits for room here: the letter alone takes little.
+                # It can't leave the process; or the way of a listener that does not keep up is full, and nobody waits for room here: the
+                # letter alone takes little.
                 self.route(listener, DeadLetter(None, target, sender, reason), None)
 
     # --- asking and spawning -----------------------------------------------------------------------------------------------
